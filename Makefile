@@ -1,0 +1,71 @@
+# `make` prints what there is. Everything here is a thin line around tools/;
+# FRAMEWORK=pytorch (or FRAMEWORKS="numpy pytorch") narrows any of it.
+
+ifndef PYTHON
+PYTHON := $(shell for p in python3.11 python3 python; do \
+	$$p -c 'import sys, ensurepip; sys.exit(sys.version_info[:2] != (3, 11))' \
+	2>/dev/null && echo $$p && break; done)
+endif
+VENV ?= .venv
+RUN = $(VENV)/bin/python
+CHOICE = $(or $(FRAMEWORK),$(FRAMEWORKS))
+NOTEBOOK ?=
+WORKERS ?= 2
+
+# The kernels see the same surroundings whoever runs them: one thread each
+# (two of them share the cores), and no settings of the user's own.
+export OMP_NUM_THREADS ?= 1
+export MPLCONFIGDIR = $(abspath $(VENV))/matplotlib
+export JUPYTER_PREFER_ENV_PATH = 1
+export LESSON_FRAMEWORKS = $(CHOICE)
+
+.DEFAULT_GOAL := help
+.PHONY: help setup lab test notebooks check nbval lint format pins clean
+
+help: ## show this list
+	@echo 'make lab     to work: sets up what is missing, then opens JupyterLab'
+	@echo 'make test    to verify: sets up, then checks and re-executes it all'
+	@echo
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 18
+	@echo
+	@echo 'FRAMEWORK=pytorch narrows any of them; FRAMEWORKS="numpy pytorch" too.'
+
+setup: ## make .venv and install what is pinned
+	@test -n '$(PYTHON)' || { echo 'Python 3.11 (with venv) is needed and \
+	was not found; if it is elsewhere: make PYTHON=/path/to/python3.11'; exit 1; }
+	@'$(PYTHON)' tools/setup_env.py --venv '$(VENV)' --frameworks '$(CHOICE)'
+
+lab: setup ## open the lessons in JupyterLab (this machine only, with token)
+	@$(RUN) -m jupyter lab --ServerApp.ip=127.0.0.1 \
+	$(if $(filter 0,$(shell id -u)),--allow-root) notebooks/$(FRAMEWORK)
+
+test: setup lint check ## lint, check, run the tests, re-execute all notebooks
+	@$(RUN) -m pytest -n $(WORKERS) --dist loadfile --nbval tests \
+	$(or $(addprefix notebooks/,$(CHOICE)),notebooks)
+
+notebooks: setup ## generate and execute the notebooks from notebooks/source
+	@$(RUN) -m tools.build --frameworks '$(CHOICE)' \
+	--lesson '$(LESSON)' $(if $(FORCE),--force)
+
+check: setup ## prove that the committed notebooks are what the sources give
+	@$(RUN) -m tools.check --frameworks '$(CHOICE)'
+
+nbval: setup ## re-execute notebooks and compare (NOTEBOOK=path for just one)
+	@$(RUN) -m pytest -n $(WORKERS) --dist loadfile --nbval \
+	$(or $(NOTEBOOK),$(addprefix notebooks/,$(CHOICE)),notebooks)
+
+lint: setup ## ruff, on code and on the generated notebooks
+	@$(RUN) -m ruff check --quiet .
+	@$(RUN) -m ruff format --quiet --check .
+
+format: setup ## let ruff put code in order
+	@$(RUN) -m ruff check --quiet --fix . && $(RUN) -m ruff format --quiet .
+
+pins: setup ## write down in tools/pins.txt what is installed now
+	@mkdir -p build && (grep '^#' tools/pins.txt; \
+	$(RUN) -m pip freeze --exclude-editable | sed 's/+.*//') > build/pins.txt
+	@mv build/pins.txt tools/pins.txt
+
+clean: ## remove what was built, and the environment
+	rm -rf '$(VENV)' build .pytest_cache .ruff_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

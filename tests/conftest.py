@@ -1,0 +1,29 @@
+"""Fixtures shared by all tests: one parameter per framework."""
+
+import os
+
+# Before the first import of any of them: quiet TensorFlow, headless
+# Matplotlib, and the name that MXNet 1.9.1 reads although NumPy dropped it.
+os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
+os.environ["TF_ENABLE_ONEDNN_OPTS"] = "0"
+os.environ["MPLBACKEND"] = "agg"
+
+import numpy
+import pytest
+
+from tools.frameworks import FRAMEWORKS, chosen, why_missing
+
+numpy.bool = numpy.bool_
+
+
+# `make test FRAMEWORK=pytorch` narrows the parameters of all tests.
+CHOICE = chosen(os.environ.get("LESSON_FRAMEWORKS", "")) or list(FRAMEWORKS)
+
+
+@pytest.fixture(params=CHOICE)
+def framework(request):
+    """Name of a framework; skips, and says why, where it is missing."""
+    reason = why_missing(request.param)
+    if reason:
+        pytest.skip(reason)
+    return request.param

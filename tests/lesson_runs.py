@@ -1,0 +1,67 @@
+"""Run a lesson's own cells in this process and keep what they compute.
+
+The agreement is tested on the lessons themselves, not on a twin of them: the
+cells are those of the notebook, with only a few constants of the data changed.
+"""
+
+import re
+import warnings
+
+import numpy as np
+from matplotlib import pyplot as plt
+
+from d2lmini.arrays import to_numpy
+from tools import lesson as lessons
+
+
+def run_lesson(name, framework, **constants):
+    """Execute the code cells of a lesson, one after the other.
+
+    Args:
+        name: a lesson's name.
+        framework: whose cells to take.
+        constants: other values for names that a cell assigns, e.g. ``seed``.
+
+    Returns:
+        A list of (cell id, {name: float64 array}) with every numeric variable
+        as it stands after the cell.
+    """
+    trace, namespace = [], {"__name__": "lesson"}
+    for cell in lessons.read(name).cells_of(framework):
+        if cell.kind != "code":
+            continue
+        source = cell.source
+        if "n_train, n_test, seed =" in source:
+            source = source.replace("\n\n", f"\n{assignments(constants)}\n", 1)
+        exec(compile(source, f"{name}:{cell.id}", "exec"), namespace)
+        plt.close("all")
+        trace.append((cell.id, numbers(namespace)))
+    return trace
+
+
+def assignments(constants):
+    """Write constants as Python lines."""
+    return "\n".join(f"{key} = {value!r}" for key, value in constants.items())
+
+
+def numbers(namespace):
+    """Return the numeric variables of a namespace as float64 arrays."""
+    found = {}
+    for key, value in namespace.items():
+        if key.startswith("_") or callable(value) or isinstance(value, str):
+            continue
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                array = np.asarray(to_numpy(value), dtype=float)
+        except Exception:  # modules, models, lists of words
+            continue
+        found[key] = array
+    return found
+
+
+def printed_numbers(text):
+    """Split a text into its words and its numbers."""
+    pattern = r"[-+]?\d+(?:\.\d+)?(?:e[-+]?\d+)?"
+    values = [float(found) for found in re.findall(pattern, text)]
+    return re.sub(pattern, "#", text), values

@@ -1,0 +1,335 @@
+"""The builder and the check, on small lessons, whole and broken."""
+
+import difflib
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import nbformat
+import pytest
+
+from tools import build, check
+from tools import lesson as lessons
+from tools.frameworks import FRAMEWORKS
+
+HEAD = """---
+jupytext:
+  text_representation:
+    extension: .md
+    format_name: myst
+kernelspec:
+  display_name: Python 3
+  language: python
+  name: python3
+---
+
+"""
+BUILD = (sys.executable, "-m", "tools.build", "--frameworks", "numpy")
+SHARED = "```{code-cell} ipython3\nprint(6 * 7)\n```\n\n"
+STEP = "".join(
+    f'```{{code-cell}} ipython3\n:tags: [{name}]\n\nx = "{name}"\n```\n\n'
+    for name in FRAMEWORKS
+)
+TINY = f"{HEAD}# Tiny\n\nSome words.\n\n{SHARED}Between.\n\n{STEP}The end.\n"
+
+
+def code(source, tags=""):
+    line = f":tags: [{tags}]\n\n" if tags else ""
+    return f"```{{code-cell}} ipython3\n{line}{source}\n```\n\n"
+
+
+@pytest.fixture
+def project(tmp_path):
+    """A folder with one tiny lesson, as a checkout would hold it."""
+    (tmp_path / "notebooks" / "source").mkdir(parents=True)
+    (tmp_path / "notebooks" / "source" / "01_tiny.md").write_text(TINY)
+    return tmp_path
+
+
+def run_build(project, *arguments):
+    return subprocess.run(
+        [*BUILD, "--folder", str(project / "notebooks"), *arguments],
+        cwd=lessons.ROOT,
+        capture_output=True,
+        text=True,
+    )
+
+
+def built(project):
+    return project / "notebooks" / "numpy" / "01_tiny.ipynb"
+
+
+def check_numpy(project):
+    return check.check(project / "notebooks", ["numpy"])
+
+
+# Generating
+
+
+def test_each_framework_gets_the_shared_cells_and_its_own():
+    lesson = lessons.parse("01_tiny", TINY)
+    assert lessons.problems(lesson) == []
+    for name in FRAMEWORKS:
+        sources = [cell.source for cell in lesson.notebook(name).cells]
+        assert sources == [
+            "# Tiny\n\nSome words.",
+            "print(6 * 7)",
+            "Between.",
+            f'x = "{name}"',
+            "The end.",
+        ]
+
+
+def test_variants_of_a_step_share_an_id_and_ids_are_unique():
+    for lesson in map(lessons.read, lessons.names()):
+        ids = [
+            [cell.id for cell in lesson.notebook(name).cells]
+            for name in FRAMEWORKS
+        ]
+        assert all(row == ids[0] for row in ids)
+        assert len(set(ids[0])) == len(ids[0])
+
+
+def test_a_one_line_edit_changes_one_line_of_each_notebook(framework):
+    name = lessons.names()[-1]
+    text = (lessons.SOURCE / f"{name}.md").read_text()
+    line = next(line for line in text.splitlines() if "**Why.**" in line)
+    before = lessons.parse(name, text).notebook(framework)
+    edited = text.replace(line, line + " Edited.", 1)
+    after = lessons.parse(name, edited).notebook(framework)
+    difference = [
+        line
+        for line in difflib.ndiff(
+            build.dumps(before).splitlines(), build.dumps(after).splitlines()
+        )
+        if line[0] in "+-"
+    ]
+    assert [line[0] for line in difference] == ["-", "+"]
+    assert "Edited." in difference[1]
+
+
+BROKEN = {
+    "no cell for a framework": (
+        TINY.replace(code('x = "numpy"', "numpy"), ""),
+        "has 0 cells for numpy",
+    ),
+    "two cells for a framework": (
+        TINY.replace(STEP, code("x = 1", "numpy") + STEP),
+        "has 2 cells for numpy",
+    ),
+    "a misspelt tag": (
+        TINY.replace("[numpy]", "[nunpy]"),
+        "unknown tag 'nunpy'",
+    ),
+    "prose for one framework": (
+        TINY + '+++ {"tags": ["numpy"]}\n\nOnly NumPy.\n',
+        "prose is the same for all",
+    ),
+    "a raw directive": (
+        TINY + ":::{note}\nhello\n:::\n",
+        "a raw directive",
+    ),
+    "a long cell": (
+        TINY + code("\n".join(f"a = {i}" for i in range(13))),
+        "13 lines, expected at most 12",
+    ),
+    "a wide cell": (
+        TINY + code("a = " + "1" * 80),
+        "84 columns, expected at most 79",
+    ),
+    "three cells in a row": (
+        TINY + code("a = 1") + code("a = 2") + code("a = 3"),
+        "the third code cell in a row",
+    ),
+    "a syntax error": (TINY + code("a = = 1"), "not valid Python"),
+    "no title": (TINY.replace("# Tiny", "Tiny"), "begins with no title"),
+}
+
+
+@pytest.mark.parametrize("case", BROKEN)
+def test_a_broken_lesson_is_named_with_cell_and_remedy(case):
+    text, message = BROKEN[case]
+    found = lessons.problems(lessons.parse("01_tiny", text))
+    assert any(message in problem for problem in found), found
+    assert all(problem.startswith("01_tiny: ") for problem in found)
+
+
+def test_a_framework_that_does_not_exist_is_refused_by_name():
+    with pytest.raises(ValueError, match=r"framework: expected one of .*'jx'"):
+        lessons.read(lessons.names()[0]).notebook("jx")
+    with pytest.raises(SystemExit, match="Unknown framework 'jx'"):
+        build.chosen("numpy jx")
+
+
+# Building
+
+
+def test_a_build_executes_and_a_second_one_gives_the_same_bytes(project):
+    assert run_build(project).returncode == 0
+    first = built(project).read_bytes()
+    assert check_numpy(project) == []
+    assert "42" in nbformat.read(built(project), 4).cells[1].outputs[0].text
+    assert run_build(project).returncode == 0
+    assert built(project).read_bytes() == first
+
+
+def test_a_notebook_changed_by_hand_is_left_alone_and_named(project):
+    assert run_build(project).returncode == 0
+    notebook = nbformat.read(built(project), 4)
+    notebook.cells[2].source = "My own notes."
+    nbformat.write(notebook, built(project))
+    mine = built(project).read_bytes()
+    answer = run_build(project)
+    assert answer.returncode == 1
+    assert "notebooks/numpy/01_tiny.ipynb: changed by hand" in answer.stderr
+    assert "to keep the change" in answer.stderr
+    assert "to drop the change: make notebooks FORCE=1" in answer.stderr
+    assert built(project).read_bytes() == mine
+    assert run_build(project, "--force").returncode == 0
+    assert "My own notes." not in built(project).read_text()
+
+
+def test_running_a_notebook_is_no_change_by_hand(project):
+    lesson = lessons.parse("01_tiny", TINY)
+    assert run_build(project).returncode == 0
+    notebook = nbformat.read(built(project), 4)
+    notebook.cells[1].outputs[0].text = "43\n"
+    notebook.cells[1].execution_count = 9
+    nbformat.write(notebook, built(project))
+    assert not build.changed_by_hand(
+        built(project), lesson.notebook("numpy"), project / "build"
+    )
+
+
+def test_editing_the_source_twice_is_no_change_by_hand(project):
+    source = project / "notebooks" / "source" / "01_tiny.md"
+    for words in ("Other words.", "Still other words."):
+        assert run_build(project).returncode == 0
+        source.write_text(TINY.replace("Some words.", words))
+    assert run_build(project).returncode == 0
+    assert "Still other words." in built(project).read_text()
+
+
+def test_a_cell_that_fails_is_named_and_nothing_is_written(project):
+    source = project / "notebooks" / "source" / "01_tiny.md"
+    source.write_text(TINY.replace("6 * 7", "1 / 0"))
+    answer = run_build(project)
+    assert answer.returncode == 1
+    assert 'cell tiny-2 ("print(1 / 0)"): ZeroDivisionError' in answer.stderr
+    assert not built(project).exists()
+
+
+def test_a_killed_build_leaves_no_broken_file_and_the_next_completes(project):
+    assert run_build(project).returncode == 0
+    before = built(project).read_bytes()
+    source = project / "notebooks" / "source" / "01_tiny.md"
+    source.write_text(TINY.replace("6 * 7", "__import__('time').sleep(60)"))
+    process = subprocess.Popen(
+        [*BUILD, "--folder", str(project / "notebooks")],
+        cwd=lessons.ROOT,
+        start_new_session=True,
+    )
+    time.sleep(5)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    assert built(project).read_bytes() == before
+    files = [path.name for path in built(project).parent.iterdir()]
+    assert files == ["01_tiny.ipynb"]
+    source.write_text(TINY.replace("6 * 7", "6 * 8"))
+    assert run_build(project).returncode == 0
+    assert "48" in built(project).read_text()
+
+
+# Checking
+
+FAULTS = {
+    "another source": (
+        lambda nb: nb.cells[1].update(source="print(43)"),
+        "source is not what the source gives",
+    ),
+    "another id": (
+        lambda nb: nb.cells[1].update(id="other"),
+        "id is not what the source gives",
+    ),
+    "cells in another order": (
+        lambda nb: nb.cells.insert(0, nb.cells.pop()),
+        "is not what the source gives",
+    ),
+    "a cell too few": (lambda nb: nb.cells.pop(), "4 cells"),
+    "a cell that was never run": (
+        lambda nb: nb.cells[1].update(execution_count=None),
+        "execution count None, expected 1",
+    ),
+    "a cell run twice": (
+        lambda nb: nb.cells[3].update(execution_count=7),
+        "execution count 7, expected 2",
+    ),
+    "an output that is gone": (
+        lambda nb: nb.cells[1].update(outputs=[]),
+        "its output is missing (stream)",
+    ),
+    "an error": (
+        lambda nb: nb.cells[1].outputs.append(
+            nbformat.v4.new_output("error", ename="E", evalue="e")
+        ),
+        "holds an error",
+    ),
+    "stderr": (
+        lambda nb: nb.cells[1].outputs.append(
+            nbformat.v4.new_output("stream", name="stderr", text="oh")
+        ),
+        "printed on stderr",
+    ),
+}
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """A tiny notebook as a build leaves it, made without a kernel."""
+    notebook = lessons.parse("01_tiny", TINY).notebook("numpy")
+    notebook.cells[1].execution_count, notebook.cells[3].execution_count = 1, 2
+    notebook.cells[1].outputs = [
+        nbformat.v4.new_output("stream", name="stdout", text="42\n")
+    ]
+    return build.dumps(notebook)
+
+
+@pytest.mark.parametrize("case", FAULTS)
+def test_a_fault_in_a_stored_notebook_is_named_with_its_remedy(
+    project, finished, case
+):
+    plant, message = FAULTS[case]
+    built(project).parent.mkdir()
+    built(project).write_text(finished)
+    assert check_numpy(project) == []
+    notebook = nbformat.reads(finished, 4)
+    plant(notebook)
+    built(project).write_text(build.dumps(notebook))
+    found = check_numpy(project)
+    assert len(found) == 1
+    assert found[0].startswith("notebooks/numpy/01_tiny.ipynb: ")
+    assert message in found[0]
+    assert "make notebooks" in found[0]
+
+
+def test_missing_broken_and_unknown_notebooks_are_named(project, finished):
+    assert "missing; run: make notebooks" in check_numpy(project)[0]
+    built(project).parent.mkdir()
+    built(project).write_text(finished[:-100])
+    assert "not a readable notebook" in check_numpy(project)[0]
+    built(project).write_text(finished)
+    (built(project).parent / "scratch.ipynb").write_text(finished)
+    (found,) = check_numpy(project)
+    assert "scratch.ipynb: belongs to no lesson" in found
+
+
+def test_committed_notebooks_hold_nothing_of_any_machine():
+    for path in lessons.NOTEBOOKS.glob("*/*.ipynb"):
+        notebook = json.loads(path.read_text())
+        assert notebook["metadata"] == lessons.METADATA, path
+        assert str(lessons.ROOT.parent) not in path.read_text(), path
+        for cell in notebook["cells"]:
+            assert cell["metadata"].keys() <= {"tags"}, (path, cell["id"])

@@ -1,0 +1,139 @@
+"""The set-up: one place for versions, and nothing of any machine."""
+
+import itertools
+import re
+import subprocess
+import sys
+import tomllib
+
+import pytest
+import yaml
+
+from tools import setup_env
+from tools.frameworks import FRAMEWORKS
+from tools.lesson import ROOT, names
+
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+PINS = dict(
+    line.split("==")
+    for line in (ROOT / "tools" / "pins.txt").read_text().split()
+    if "==" in line
+)
+
+
+def tracked_files():
+    listed = subprocess.run(
+        ["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True
+    ).stdout.split("\0")
+    return [ROOT / name for name in listed if name]
+
+
+def normal(name):
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def test_every_requirement_is_pinned():
+    pinned = {normal(name) for name in PINS}
+    extras = PROJECT["optional-dependencies"].values()
+    for line in itertools.chain(PROJECT["dependencies"], *extras):
+        name = re.match(r"[\w.-]+", line)[0]
+        if name in ("d2lmini", "tensorflow"):  # itself; not on this platform
+            continue
+        assert normal(name) in pinned, line
+
+
+def test_versions_are_pinned_in_one_place_only():
+    exact = re.compile(r"\b[a-z][\w-]*==\d")
+    for path in tracked_files():
+        if path.name in ("pins.txt", "LICENSE") or path.suffix == ".svg":
+            continue
+        found = exact.findall(path.read_text())
+        # MXNet has had its last release; its range is that one version.
+        allowed = ["mxnet==1"] if path.name == "pyproject.toml" else []
+        assert found == allowed, path
+
+
+def test_only_the_mxnet_extra_asks_for_an_old_numpy():
+    for extra, lines in PROJECT["optional-dependencies"].items():
+        old = [line for line in lines if line.startswith("numpy<")]
+        assert bool(old) == (extra == "mxnet"), extra
+
+
+def test_the_conda_environment_uses_the_same_pins_and_all_extras():
+    text = (ROOT / "environment.yml").read_text()
+    environment = yaml.safe_load(text)
+    *conda, pip = environment["dependencies"]
+    assert conda == ["python=3.11", "pip"]
+    assert pip["pip"][0] == "-c tools/pins.txt"
+    extras = re.search(r"\[(.*)\]", pip["pip"][1])[1].split(",")
+    assert extras == [*FRAMEWORKS, *setup_env.ALWAYS]
+
+
+def test_every_framework_has_an_extra():
+    assert set(FRAMEWORKS) <= set(PROJECT["optional-dependencies"])
+
+
+def test_readme_links_every_notebook():
+    text = (ROOT / "README.md").read_text()
+    for name in names():
+        for framework in FRAMEWORKS:
+            assert f"(notebooks/{framework}/{name}.ipynb)" in text
+
+
+def test_no_registry_and_no_path_of_a_machine_is_written_anywhere():
+    # Put together here, so that this file does not hold them either.
+    words = ["pypi" + ".org", "pythonhosted" + ".org", "npmjs" + ".org"]
+    words += ["download." + "pytorch", str(ROOT.parent) + "/", "/root" + "/"]
+    for path in tracked_files():
+        if path.exists() and path.suffix not in (".png",):
+            text = path.read_text()
+            assert not [word for word in words if word in text], path
+
+
+def test_readme_figure_is_what_the_lesson_draws(tmp_path):
+    subprocess.run(
+        [sys.executable, "-m", "tools.readme_figure", str(tmp_path / "f.svg")],
+        cwd=ROOT,
+        check=True,
+    )
+    stored = (ROOT / "docs" / "three-poolings.svg").read_text()
+    assert (tmp_path / "f.svg").read_text() == stored
+
+
+@pytest.mark.parametrize(
+    ("asked", "before", "changed", "wanted"),
+    [
+        (None, [], False, list(FRAMEWORKS)),
+        (["pytorch"], [], False, ["pytorch"]),
+        (None, ["pytorch"], False, []),
+        (["numpy"], ["pytorch"], False, ["numpy", "pytorch"]),
+        (["pytorch"], ["numpy", "pytorch"], False, []),
+        (None, ["numpy"], True, ["numpy"]),
+    ],
+)
+def test_set_up_installs_what_is_asked_for_and_keeps_what_is_there(
+    asked, before, changed, wanted
+):
+    stamp = {"digest": "old" if changed else "now", "frameworks": before}
+    assert setup_env.needed(asked, stamp if before else {}, "now") == wanted
+
+
+def test_make_without_a_target_prints_what_there_is():
+    text = subprocess.run(
+        ["make"], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout
+    for target in ("lab", "test", "setup", "notebooks", "check", "nbval"):
+        assert f"make {target}" in text
+
+
+def test_a_missing_python_gives_one_clear_line(tmp_path):
+    answer = subprocess.run(
+        ["make", "setup", "PYTHON=", f"VENV={tmp_path / 'venv'}"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+    )
+    assert answer.returncode != 0
+    lines = answer.stdout.splitlines()
+    assert len(lines) == 1
+    assert "Python 3.11" in lines[0]

@@ -1,0 +1,1 @@
+"""What makes and checks the notebooks; `make help` lists the commands."""

@@ -1,0 +1,73 @@
+"""The one list of frameworks: everything that loops over them reads it.
+
+A framework is added here, in ``pyproject.toml`` (its extra) and in
+``tools/pins.txt``; CONTRIBUTING.md has the whole checklist.
+"""
+
+import importlib.util
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Framework:
+    """One framework: its tag and folder, and how readers call it."""
+
+    name: str  # the tag in the sources, the folder, the extra
+    title: str  # how readers call it
+    module: str  # what its notebooks import
+    wheels: str = ""  # where it can be installed, when not everywhere
+
+
+FRAMEWORKS = {
+    framework.name: framework
+    for framework in (
+        Framework("numpy", "NumPy", "numpy"),
+        Framework("pytorch", "PyTorch", "torch"),
+        Framework("tensorflow", "TensorFlow", "tensorflow"),
+        Framework(
+            "mxnet",
+            "MXNet",
+            "mxnet",
+            wheels="MXNet 1.9.1 has wheels for Linux and Intel Macs only",
+        ),
+    )
+}
+
+
+def why_missing(name):
+    """Say in one line why a framework cannot be used here, or return None.
+
+    Args:
+        name: a key of ``FRAMEWORKS``.
+
+    Returns:
+        None when the framework is installed, else the reason and the remedy.
+    """
+    framework = FRAMEWORKS[name]
+    if importlib.util.find_spec(framework.module):
+        return None
+    note = f" ({framework.wheels})" if framework.wheels else ""
+    return (
+        f"{framework.title} is not installed{note}: "
+        f'make setup FRAMEWORKS="{name}" adds it'
+    )
+
+
+def chosen(text):
+    """Read a choice of frameworks such as ``"numpy pytorch"``.
+
+    Args:
+        text: names separated by spaces or commas; empty means no choice.
+
+    Returns:
+        The names in the order of ``FRAMEWORKS``, or None without a choice.
+
+    Raises:
+        SystemExit: for a name that is not in the list, in one line.
+    """
+    names = text.replace(",", " ").split()
+    for name in names:
+        if name not in FRAMEWORKS:
+            known = " ".join(FRAMEWORKS)
+            raise SystemExit(f"Unknown framework '{name}'; known: {known}")
+    return [name for name in FRAMEWORKS if name in names] or None
