@@ -8,6 +8,8 @@ PYTHON := $(shell for p in python3.11 python3 python; do \
 endif
 VENV ?= .venv
 RUN = $(VENV)/bin/python
+PYTEST = $(RUN) -m pytest -p tools.nbsight.plugin --nbval -n $(WORKERS) \
+	--dist loadfile
 CHOICE = $(or $(FRAMEWORK),$(FRAMEWORKS))
 NOTEBOOK ?=
 WORKERS ?= 2
@@ -31,8 +33,8 @@ help: ## show this list
 	@echo 'FRAMEWORK=pytorch narrows any of them; FRAMEWORKS="numpy pytorch" too.'
 
 setup: ## make .venv and install what is pinned
-	@test -n '$(PYTHON)' || { echo 'Python 3.11 (with venv) is needed and \
-	was not found; if it is elsewhere: make PYTHON=/path/to/python3.11'; exit 1; }
+	@test -n '$(PYTHON)' || { echo 'Python 3.11 (with its venv module) was not' \
+	'found; if it is elsewhere: make PYTHON=/path/to/python3.11'; exit 1; }
 	@'$(PYTHON)' tools/setup_env.py --venv '$(VENV)' --frameworks '$(CHOICE)'
 
 lab: setup ## open the lessons in JupyterLab (this machine only, with token)
@@ -40,7 +42,7 @@ lab: setup ## open the lessons in JupyterLab (this machine only, with token)
 	$(if $(filter 0,$(shell id -u)),--allow-root) notebooks/$(FRAMEWORK)
 
 test: setup lint check ## lint, check, run the tests, re-execute all notebooks
-	@$(RUN) -m pytest -n $(WORKERS) --dist loadfile --nbval tests \
+	@$(PYTEST) tests \
 	$(or $(addprefix notebooks/,$(CHOICE)),notebooks)
 
 notebooks: setup ## generate and execute the notebooks from notebooks/source
@@ -51,7 +53,7 @@ check: setup ## prove that the committed notebooks are what the sources give
 	@$(RUN) -m tools.check --frameworks '$(CHOICE)'
 
 nbval: setup ## re-execute notebooks and compare (NOTEBOOK=path for just one)
-	@$(RUN) -m pytest -n $(WORKERS) --dist loadfile --nbval \
+	@$(PYTEST) \
 	$(or $(NOTEBOOK),$(addprefix notebooks/,$(CHOICE)),notebooks)
 
 lint: setup ## ruff, on code and on the generated notebooks

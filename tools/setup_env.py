@@ -11,6 +11,7 @@ import json
 import os
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -18,14 +19,14 @@ sys.path.insert(0, str(ROOT))  # this file is run by its path
 
 from tools.frameworks import FRAMEWORKS, chosen  # noqa: E402
 
-INPUTS = ("pyproject.toml", "tools/pins.txt", "tools/setup_env.py")
 ALWAYS = ("lab", "test")  # extras that every choice of frameworks gets
 
 
 def digest(root):
-    """Hash what decides about the environment: pins, ranges, this file."""
-    parts = [(root / name).read_bytes() for name in INPUTS]
-    return hashlib.sha256(b"\0".join(parts)).hexdigest()
+    """Hash what decides about the environment: pins and ranges."""
+    project = tomllib.loads((root / "pyproject.toml").read_text())["project"]
+    pins = (root / "tools" / "pins.txt").read_text()
+    return hashlib.sha256((json.dumps(project) + pins).encode()).hexdigest()
 
 
 def needed(asked, stamp, current):

@@ -1,0 +1,223 @@
+"""Curves, heatmaps and training curves, for screen, projector and print."""
+
+from itertools import cycle
+from time import monotonic
+
+import IPython.display
+import numpy as np
+from matplotlib import pyplot as plt
+
+from d2lmini.arrays import as_array, as_floats, as_lines, require
+
+FMTS = ("-", "m--", "g-.", "r:")
+# Okabe and Ito's colours, without the yellow that vanishes on white.
+COLORS = {"b": "#0072B2", "r": "#D55E00", "g": "#009E73", "m": "#CC79A7"}
+COLORS |= {"y": "#E69F00", "c": "#56B4E9", "k": "#000000"}
+PALETTE = list(COLORS.values())
+STYLE = {
+    "axes.axisbelow": True, "axes.prop_cycle": plt.cycler(color=PALETTE),
+    "axes.titlesize": "medium", "grid.color": "0.88", "lines.linewidth": 2,
+    "savefig.bbox": "tight", "svg.hashsalt": "d2lmini",
+    # Text as text: smaller than outlines, and a reader can search and copy it.
+    "svg.fonttype": "none", "font.sans-serif": ["DejaVu Sans", "Verdana"],
+}  # fmt: skip
+
+
+def notebook_shell():
+    """Return IPython's shell where it can show a picture, else None."""
+    shell = IPython.get_ipython()
+    types = shell.display_formatter.active_types if shell else ()
+    return shell if "image/svg+xml" in types else None
+
+
+def use_svg_display():
+    """Set the look, and let a notebook show the same SVG each time (d2l's).
+
+    Files need ``savefig(..., metadata={"Date": None, "Creator": None})``.
+    """
+    if notebook_shell():
+        from matplotlib_inline.backend_inline import set_matplotlib_formats
+
+        set_matplotlib_formats("svg", metadata={"Date": None, "Creator": None})
+    if plt.rcParams["svg.hashsalt"] != STYLE["svg.hashsalt"]:
+        plt.rcParams.update(STYLE)  # once: what is changed later stays
+
+
+def set_figsize(figsize=(3.5, 2.5)):
+    """Set width and height of new figures: inches, else ValueError (d2l's)."""
+    size = as_array(figsize, "figsize", level=0, n=2)
+    require(size.min() > 0, "figsize", "positive inches", figsize)
+    use_svg_display()
+    plt.rcParams["figure.figsize"] = figsize
+
+
+def draw(axes, X, Y, fmts, legend, xlabel, ylabel, xscale, yscale, xlim, ylim):
+    """Draw a line for each x and y on cleared axes, and all settings."""
+    for name, text in {"xlabel": xlabel, "ylabel": ylabel}.items():
+        require(isinstance(text, str | None), name, "str", text, TypeError)
+    fmts, labels = np.atleast_1d(fmts), np.atleast_1d(legend or [])
+    require(fmts.size, "fmts", "at least one format", fmts)
+    axes.cla()
+    for i, (x, y) in enumerate(zip(X, Y, strict=True)):
+        (line,) = axes.plot(x, y, fmts[i % len(fmts)])
+        color = COLORS.get(line.get_color(), line.get_color())
+        # A format that is used again gets another colour.
+        line.set_color(color if i < len(fmts) else PALETTE[i % len(PALETTE)])
+        line.set_label(labels[i] if i < len(labels) else "_")
+    axes.set(xlabel=xlabel, ylabel=ylabel, xscale=xscale, yscale=yscale)
+    for limit, pair in (("xlim", xlim), ("ylim", ylim)):
+        if pair is not None and pair[0] != pair[1]:  # as one epoch has them
+            axes.set(**{limit: pair})  # None would freeze today's limits
+    axes.grid(True)
+    if X and labels.size:
+        axes.legend()
+
+
+def plot(
+    X, Y=None, xlabel=None, ylabel=None, legend=None, xlim=None, ylim=None,
+    xscale="linear", yscale="linear", fmts=FMTS, figsize=(3.5, 2.5), axes=None,
+):  # fmt: skip
+    """Draw lines in the current or the given axes (d2l's ``plot``).
+
+    X, Y: shape (n,), or a line per row or item; without Y, X over 0, 1, ...
+    figsize: inches, for a new figure. Raises ValueError for lengths, shapes
+    or settings that do not fit, TypeError for other than numbers or text.
+    """
+    X = as_lines(X, "X")
+    X, Y = (X, as_lines(Y, "Y")) if Y is not None else ([], X)
+    X = X * len(Y) if len(X) == 1 else X or [np.arange(len(y)) for y in Y]
+    require(len(X) == len(Y), "Y", f"{len(X)} lines, as in X", [*map(len, Y)])
+    for x, y in zip(X, Y, strict=True):
+        require(len(x) == len(y), "Y", f"{len(x)} values, one per X", y)
+    require(isinstance(axes, plt.Axes | None), "axes", "Axes", axes, TypeError)
+    look = fmts, legend, xlabel, ylabel, xscale, yscale, xlim, ylim
+    draw(plt.Figure().add_subplot(), X, Y, *look)  # errors leave no trace
+    set_figsize(figsize)
+    draw(axes or plt.gca(), X, Y, *look)
+
+
+def plot_kernel_reg(x_test, y_truth, y_hat, x_train, y_train):
+    """Draw truth, prediction and training points (d2l's, without globals).
+
+    The first three: shape (m,) or (m, 1); the last two: (n,) or (n, 1).
+    Raises ValueError for others, TypeError for anything but numbers.
+    """
+    x = as_array(x_test, "x_test", n=0)
+    x_train = as_array(x_train, "x_train", n=0)
+    Y = [as_array(y_truth, "y_truth", n=len(x))]
+    Y += [as_array(y_hat, "y_hat", n=len(x))]
+    y_train = as_array(y_train, "y_train", n=len(x_train))
+    use_svg_display()
+    axes = plt.figure(figsize=(4.5, 3)).add_subplot()
+    look = ["-", "r--"], ["Truth", "Pred"], "x", "y", "linear", "linear"
+    draw(axes, [x, x], Y, *look, None, None)
+    axes.plot(x_train, y_train, "o", color="0.2", alpha=0.4, mew=0, zorder=1)
+    axes.margins(x=0.02)
+
+
+def show_heatmaps(
+    matrices, xlabel, ylabel, titles=None, figsize=(2.5, 2.5), cmap="Reds"
+):
+    """Draw matrices on one colour scale (in d2l's function, on several).
+
+    matrices: shape (rows, columns, queries, keys) or (queries, keys), titles:
+    one per column, else ValueError, or TypeError if they are not numbers.
+    figsize: inches, where the default grows with the panels.
+    """
+    panels = as_array(matrices, "matrices")
+    require(panels.ndim in (2, 4), "matrices", "2 or 4 axes", panels)
+    panels = panels[None, None] if panels.ndim == 2 else panels
+    rows, columns, queries, keys = panels.shape
+    names = np.atleast_1d(titles or [""] * columns)
+    require(len(names) == columns, "titles", f"{columns}, 1 a column", titles)
+    cmap, norm = plt.get_cmap(cmap).with_extremes(bad="0.6"), plt.Normalize()
+    norm.autoscale(np.ma.masked_invalid(panels))
+    # Long strips would leave no room for themselves: let their cells stretch.
+    aspect = "equal" if 0.6 < queries / keys < 1.6 else "auto"
+    look = {"cmap": cmap, "norm": norm, "interpolation": "none"}
+    if tuple(figsize) == (2.5, 2.5):  # d2l's default suits a single panel
+        figsize = 1 + 1.7 * columns, 0.6 + 1.9 * rows
+    use_svg_display()
+    fig = plt.figure(figsize=figsize, layout="compressed")
+    axes = fig.subplots(rows, columns, sharex=True, sharey=True, squeeze=False)
+    for (i, j), ax in np.ndenumerate(axes):
+        image = ax.imshow(panels[i, j], aspect=aspect, **look)
+        ax.set(title=names[j], xlabel=xlabel, ylabel=ylabel)
+        ax.label_outer()
+        ax.locator_params(nbins=4, integer=True)
+    fig.colorbar(image, ax=axes, shrink=0.8)
+
+
+class Animator:
+    """Draw the points of a training loop as they come (d2l's ``Animator``).
+
+    A notebook shows one figure per cell, redrawn in place, and keeps what is
+    printed. Elsewhere ``fig`` is complete once it is used, shown or saved.
+    ``axes[0]`` has the lines; settings and their errors are ``plot``'s.
+    """
+
+    def __init__(  # noqa: D107
+        self, xlabel=None, ylabel=None, legend=None, xlim=None, ylim=None,
+        xscale="linear", yscale="linear", fmts=FMTS, nrows=1, ncols=1,
+        figsize=(3.5, 2.5),
+    ):  # fmt: skip
+        look = fmts, legend, xlabel, ylabel, xscale, yscale, xlim, ylim
+        trial = [[]] * len(fmts)  # a line for each, where nobody sees it
+        draw(plt.Figure().add_subplot(), trial, trial, *look)
+        use_svg_display()
+        self._shell = shell = notebook_shell()
+        # A notebook would show pyplot's figures once more after the cell.
+        self._fig = (plt.Figure if shell else plt.figure)(figsize=figsize)
+        self._fig.subplots(nrows, ncols)
+        self._fig.draw = lambda gc: plt.Figure.draw(self.fig, gc)  # all points
+        self.X, self.Y, self.fmts, self._look = None, None, fmts, look[1:]
+        self._display, self._stale, self._due = None, True, 0
+        if shell:  # at once, so that it stands above what the loop prints
+            self._show()
+
+    def config_axes(self):
+        """Bring the first axes up to date, and return the figure."""
+        if self._stale:
+            self._stale = False
+            X, Y = self.X or [], self.Y or []
+            draw(self._fig.axes[0], X, Y, self.fmts, *self._look)
+        return self._fig
+
+    fig = property(config_axes, doc="The figure, with all its points.")
+    axes = property(lambda self: self.fig.axes, doc="The animated one first.")
+
+    def add(self, x, y):
+        """Add a point to each line; x, y: one number, or one or None a line.
+
+        Raises ValueError if their count changes, TypeError if no numbers.
+        """
+        xs, ys = as_floats(x, "x"), as_floats(y, "y")
+        count = len(self.Y or ys)
+        require(0 < len(ys) == count, "y", f"{count} values, one per line", y)
+        require(len(xs) in (1, count), "x", f"1 or {count} values", x)
+        if not abs(sum(filter(None, ys))) < np.inf:
+            as_array([y for y in ys if y is not None], "y")  # warns
+        if not self.Y:
+            self.X, self.Y = [[] for _ in ys], [[] for _ in ys]
+        for i, (a, b) in enumerate(zip(cycle(xs), ys, strict=False)):
+            if a is not None and b is not None:
+                self.X[i].append(a)
+                self.Y[i].append(b)
+        self._stale = True
+        if self._shell and (not self._display or monotonic() > self._due):
+            self._show()
+
+    def _show(self):
+        start = monotonic()
+        if self._display:
+            self._display.update(self.fig)
+        else:
+            self._display = IPython.display.display(self.fig, display_id=True)
+            self._shell.events.register("post_execute", self._end_cell)
+        # Leave the loop most of the time, whatever a redraw costs.
+        self._due = monotonic() + max(0.1, 4 * (monotonic() - start))
+
+    def _end_cell(self):
+        self._shell.events.unregister("post_execute", self._end_cell)
+        self._show()
+        self._display = None  # the next cell gets a figure of its own

@@ -1,0 +1,34 @@
+"""Notebook outputs compared as numbers, figures by what they show.
+
+The package stands alone: a pytest plugin on top of nbval (``plugin``), the
+comparison (``compare``), what a figure shows (``figure``) and the execution
+of a notebook (``execute``). README.md is its documentation.
+"""
+
+from pathlib import Path
+
+MIME = "application/vnd.nbsight.figure+json"
+
+STARTUP = """
+from IPython import get_ipython
+
+def bundle(figure, module={"__name__": "nbsight_figure"}):
+    if "describe" not in module:
+        exec(compile(SOURCE, "nbsight/figure.py", "exec"), module)
+    return {MIME: module["describe"](figure)}
+
+get_ipython().display_formatter.mimebundle_formatter.for_type_by_name(
+    "matplotlib.figure", "Figure", bundle
+)
+"""
+
+
+def startup_code():
+    """Return code that makes a kernel add data to every figure it shows.
+
+    To be executed silently in a Python kernel before the first cell. It
+    needs no import path there, leaves no name in the user's namespace and
+    imports Matplotlib only when a figure is displayed.
+    """
+    source = Path(__file__).with_name("figure.py").read_text("utf-8")
+    return f"exec({STARTUP!r}, {dict(SOURCE=source, MIME=MIME)!r})"
