@@ -51,12 +51,12 @@ def as_lines(value, name):
     """Return a list of (n,) arrays: one, or one per row or list item."""
     try:
         lines = as_array(value, name, 4)
-        lines = list(lines) if lines.ndim > 1 else [lines]
+        lines = [lines] if lines.ndim < 2 or lines.shape[1] == 1 else [*lines]
     except ValueError:  # lines of different lengths, or none
         lines = [as_array(v, f"{name}[{i}]", 4) for i, v in enumerate(value)]
-    ok = lines and all(line.ndim == 1 for line in lines)
-    require(ok, name, "lines of shape (n,)", value)
-    return lines
+    ok = lines and all(max(v.shape, default=0) == v.size for v in lines)
+    require(ok, name, "lines of shape (n,) or (n, 1)", value)
+    return [line.ravel() for line in lines]
 
 
 def as_floats(value, name):

@@ -272,6 +272,16 @@ def test_a_gap_is_left_and_said_where_a_number_is_not_finite():
     )
 
 
+def test_a_column_is_drawn_as_a_line_wherever_it_stands():
+    x, column = np.arange(5.0), np.arange(5.0)[:, None] + 1
+    for Y in ([x, column], [column, column], column):
+        d2l.plot(x, Y)
+        lines = d2l.plt.gca().lines
+        assert len(lines) == (1 if Y is column else 2)
+        assert np.array_equal(lines[-1].get_xdata(), x)
+        assert np.array_equal(lines[-1].get_ydata(), x + 1)
+
+
 def test_an_animator_warns_of_nan_and_goes_on():
     animator = d2l.Animator()
     with pytest.warns(UserWarning, match="y: 1 NaN") as caught:

@@ -120,7 +120,11 @@ def test_set_up_installs_what_is_asked_for_and_keeps_what_is_there(
 
 def test_make_without_a_target_prints_what_there_is():
     text = subprocess.run(
-        ["make"], cwd=ROOT, capture_output=True, text=True, check=True
+        ["make", "--no-print-directory"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
     ).stdout
     for target in ("lab", "test", "setup", "notebooks", "check", "nbval"):
         assert f"make {target}" in text
@@ -128,7 +132,14 @@ def test_make_without_a_target_prints_what_there_is():
 
 def test_a_missing_python_gives_one_clear_line(tmp_path):
     answer = subprocess.run(
-        ["make", "setup", "PYTHON=", f"VENV={tmp_path / 'venv'}"],
+        [
+            "make",
+            "-s",
+            "--no-print-directory",
+            "setup",
+            "PYTHON=",
+            f"VENV={tmp_path / 'venv'}",
+        ],
         cwd=ROOT,
         capture_output=True,
         text=True,

@@ -38,7 +38,7 @@ SETTINGS = {
     "a user's Matplotlib style": {"MATPLOTLIBRC": "{folder}/matplotlibrc"},
 }
 PACKAGES = {
-    "Matplotlib 3.10": "matplotlib==3.10.*",
+    "Matplotlib 3.10": "matplotlib<3.11",
     "the newest Matplotlib": "matplotlib",
     "TensorFlow before this": "tensorflow-cpu<2.21",
 }
