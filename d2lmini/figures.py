@@ -65,16 +65,10 @@ def draw(axes, X, Y, fmts, legend, xlabel, ylabel, xscale, yscale, xlim, ylim):
         line.set_color(color if i < len(fmts) else PALETTE[i % len(PALETTE)])
         line.set_label(labels[i] if i < len(labels) else "_")
     axes.set(xlabel=xlabel, ylabel=ylabel, xscale=xscale, yscale=yscale)
-    for limit, pair in (("xlim", xlim), ("ylim", ylim)):
-        require(
-            pair is None or np.ndim(pair),
-            limit,
-            "two numbers",
-            pair,
-            TypeError,
-        )
+    for name, pair in (("xlim", xlim), ("ylim", ylim)):
+        require(pair is None or np.ndim(pair), name, "a pair", pair, TypeError)
         if pair is not None and pair[0] != pair[1]:  # as one epoch has them
-            axes.set(**{limit: pair})  # None would freeze today's limits
+            axes.set(**{name: pair})  # None would freeze today's limits
     axes.grid(True)
     if X and labels.size:
         axes.legend()

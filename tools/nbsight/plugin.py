@@ -6,6 +6,7 @@ tells what it checks.
 
 import copy
 import json
+import logging
 import re
 import warnings
 from collections import defaultdict
@@ -135,10 +136,13 @@ class NotebookFile(IPyNbFile):
             )
         elif options.nbval_kernel_name:
             choices["kernel_name"] = options.nbval_kernel_name
+        logging.disable()  # what stops a kernel is told by the cells
         try:
             execute.execute(self.new, self.path.parent, **choices)
         except execute.CellFailed as stopped:
             self.stopped = stopped
+        finally:
+            logging.disable(logging.NOTSET)
 
 
 class NotebookItem(pytest.Item):

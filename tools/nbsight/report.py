@@ -34,7 +34,7 @@ def text(item, path, lines, cell=None):
     if cell is not None:
         title = f"{path}, {_place(cell)}"
     if lines[0].startswith("not run"):
-        return f"{title}\n  {lines[0]}"
+        return f"{title[:WIDTH]}\n  {lines[0]}"
     shown = [f"  {line}"[:WIDTH] for line in lines[:SHOWN]]
     if len(lines) > SHOWN:
         shown.append(f"  ... and {len(lines) - SHOWN} more")
