@@ -8,8 +8,8 @@ PYTHON := $(shell for p in python3.11 python3 python; do \
 endif
 VENV ?= .venv
 RUN = $(VENV)/bin/python
-PYTEST = $(RUN) -m pytest -p tools.nbsight.plugin --nbval -n $(WORKERS) \
-	--dist loadfile
+PYTEST = $(RUN) -m pytest -n $(WORKERS) --dist loadfile --nbval \
+	-p tools.nbsight.plugin -o 'nbsight_rerun=make nbval NOTEBOOK={path}'
 CHOICE = $(or $(FRAMEWORK),$(FRAMEWORKS))
 NOTEBOOK ?=
 WORKERS ?= 2
@@ -22,13 +22,14 @@ export JUPYTER_PREFER_ENV_PATH = 1
 export LESSON_FRAMEWORKS = $(CHOICE)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lab test notebooks check nbval lint format pins clean
+.PHONY: help setup lab test notebooks check nbval mutants surroundings figure \
+	lint format pins clean
 
 help: ## show this list
 	@echo 'make lab     to work: sets up what is missing, then opens JupyterLab'
 	@echo 'make test    to verify: sets up, then checks and re-executes it all'
 	@echo
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 18
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 22
 	@echo
 	@echo 'FRAMEWORK=pytorch narrows any of them; FRAMEWORKS="numpy pytorch" too.'
 
@@ -55,6 +56,16 @@ check: setup ## prove that the committed notebooks are what the sources give
 nbval: setup ## re-execute notebooks and compare (NOTEBOOK=path for just one)
 	@$(PYTEST) \
 	$(or $(NOTEBOOK),$(addprefix notebooks/,$(CHOICE)),notebooks)
+
+mutants: setup ## plant faults by rule and count which the check sees
+	@$(RUN) -m tools.mutants --frameworks '$(CHOICE)' \
+	$(if $(SAMPLE),--sample $(SAMPLE)) $(if $(FAMILIES),--families '$(FAMILIES)')
+
+surroundings: setup ## re-execute the notebooks in changed surroundings
+	@$(RUN) -m tools.surroundings --frameworks '$(CHOICE)'
+
+figure: setup ## draw README's figure anew
+	@$(RUN) -m tools.readme_figure
 
 lint: setup ## ruff, on code and on the generated notebooks
 	@$(RUN) -m ruff check --quiet .

@@ -12,6 +12,7 @@ import ast
 import copy
 import os
 import random
+import re
 import shutil
 import subprocess
 import sys
@@ -47,6 +48,8 @@ SWAPS = {
     ast.In: ast.NotIn,
     ast.NotIn: ast.In,
 }
+# How Matplotlib names a marker or a clip path inside a picture.
+INNER_NAME = re.compile(r"\b[a-z][0-9a-f]{10}\b")
 # A kernel that has run a lesson before is put back with this.
 RESET = """
 import sys as _sys
@@ -361,7 +364,9 @@ def visible(outputs):
 def shown(data):
     """Return an output's data without the figure data of the check."""
     return {
-        mime: compact(value) if mime == "image/svg+xml" else value
+        mime: INNER_NAME.sub("", compact(value))
+        if mime == "image/svg+xml"
+        else value
         for mime, value in data.items()
         if mime != MIME
     }
@@ -380,10 +385,13 @@ def judge_modules(mutants):
     runners = [Runner("numpy", name) for name in names]
     for runner in runners:
         runner.__enter__()
+    with tempfile.TemporaryDirectory(prefix="mutant-") as folder:
+        plain_copy(folder)
+        if not passes_its_tests(folder):
+            raise RuntimeError("the tests of d2lmini fail without a fault")
     for mutant in mutants:
         with tempfile.TemporaryDirectory(prefix="mutant-") as folder:
-            package = Path(folder) / "d2lmini"
-            shutil.copytree(lessons.ROOT / "d2lmini", package)
+            package = plain_copy(folder)
             (package / Path(mutant.where).name).write_text(mutant.source)
             verdicts = []
             for runner in runners:
@@ -398,6 +406,15 @@ def judge_modules(mutants):
                     mutant.verdict = "survived"
     for runner in runners:
         runner.__exit__(None, None, None)
+
+
+def plain_copy(folder):
+    """Copy d2lmini into a folder, without comments, as faults are written."""
+    package = Path(folder) / "d2lmini"
+    shutil.copytree(lessons.ROOT / "d2lmini", package)
+    for path in package.glob("*.py"):
+        path.write_text(ast.unparse(ast.parse(path.read_text())))
+    return package
 
 
 def passes_its_tests(folder):
