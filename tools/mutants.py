@@ -20,6 +20,7 @@ import tempfile
 import time
 from collections import Counter, defaultdict
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -30,7 +31,7 @@ from tools import lesson as lessons
 from tools.build import compact
 from tools.frameworks import FRAMEWORKS, chosen, why_missing
 from tools.nbsight import MIME, compare
-from tools.nbsight.execute import Client, joined
+from tools.nbsight.execute import Client, joined, kernel_environment
 
 SEED = 20261121
 SWAPS = {
@@ -257,14 +258,17 @@ class Runner:
         self.work = copy.deepcopy(self.stored)
         folder = {"metadata": {"path": str(path.parent)}}
         self.client = Client(self.work, resources=folder, timeout=120)
-        self.entered = self.client.setup_kernel()
+        self.entered = ExitStack()
 
     def __enter__(self):
         """Start the kernel; refuse a notebook that does not pass unchanged."""
-        self.entered.__enter__()
+        env = self.entered.enter_context(kernel_environment())
+        self.entered.enter_context(
+            self.client.setup_kernel(env=env, stderr=subprocess.DEVNULL)
+        )
         difference = self.first_difference(0)
         if difference:
-            self.entered.__exit__(None, None, None)
+            self.entered.close()
             raise RuntimeError(f"differs unchanged: {difference}")
         self.right = [
             copy.deepcopy(cell.get("outputs")) for cell in self.work.cells
@@ -273,7 +277,7 @@ class Runner:
 
     def __exit__(self, *error):
         """Stop the kernel."""
-        self.entered.__exit__(*error)
+        self.entered.close()
 
     def silently(self, code):
         """Execute code without looking at what it shows."""
@@ -383,8 +387,14 @@ def judge_modules(mutants):
     """Run the mutants of d2lmini: the lessons first, then its own tests."""
     names = lessons.names()[::-1]  # the longest lesson first
     runners = [Runner("numpy", name) for name in names]
-    for runner in runners:
-        runner.__enter__()
+    with ExitStack() as stack:
+        for runner in runners:
+            stack.enter_context(runner)
+        judge_with(runners, mutants)
+
+
+def judge_with(runners, mutants):
+    """Judge the mutants of d2lmini with the lessons' kernels running."""
     with tempfile.TemporaryDirectory(prefix="mutant-") as folder:
         plain_copy(folder)
         if not passes_its_tests(folder):
@@ -404,8 +414,8 @@ def judge_modules(mutants):
                     mutant.verdict, mutant.reason = "caught", "by its tests"
                 elif "survived" in verdicts:
                     mutant.verdict = "survived"
-    for runner in runners:
-        runner.__exit__(None, None, None)
+                else:
+                    mutant.reason = "no lesson shows it, no test notices"
 
 
 def plain_copy(folder):

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import tempfile
+from contextlib import contextmanager
 from pathlib import Path
 
 from jupyter_client.utils import ensure_async, run_sync
@@ -55,16 +56,7 @@ class Client(NotebookClient):
 
     async def async_execute(self, reset_kc=False, **options):
         """Execute all cells in surroundings that no user has changed."""
-        with tempfile.TemporaryDirectory(prefix="nbsight") as folder:
-            settings = Path(folder, "matplotlibrc")
-            settings.touch()
-            env = {**os.environ, **options.pop("env", {})}
-            env |= {
-                "IPYTHONDIR": folder,
-                "MATPLOTLIBRC": str(settings),
-                "PYTHONHASHSEED": "0",
-            }
-            env = {key: env[key] for key in env if key not in UNSET}
+        with kernel_environment(**options.pop("env", {})) as env:
             options.setdefault("stderr", subprocess.DEVNULL)
             return await super().async_execute(reset_kc, env=env, **options)
 
@@ -78,6 +70,21 @@ class Client(NotebookClient):
         )
 
     execute_cell = run_sync(async_execute_cell)
+
+
+@contextmanager
+def kernel_environment(**more):
+    """Give the environment variables of a kernel that no user has changed.
+
+    Args:
+        more: variables to add to those of this process.
+    """
+    with tempfile.TemporaryDirectory(prefix="nbsight") as folder:
+        settings = Path(folder, "matplotlibrc")
+        settings.touch()
+        env = {**os.environ, **more}
+        env |= {"IPYTHONDIR": folder, "MATPLOTLIBRC": str(settings)}
+        yield {key: env[key] for key in env if key not in UNSET}
 
 
 def joined(outputs):
