@@ -22,8 +22,8 @@ export JUPYTER_PREFER_ENV_PATH = 1
 export LESSON_FRAMEWORKS = $(CHOICE)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lab test notebooks check nbval mutants surroundings figure \
-	lint format pins clean
+.PHONY: help setup lab test notebooks check nbval agreement mutants \
+	surroundings figure lint format pins clean
 
 help: ## show this list
 	@echo 'make lab     to work: sets up what is missing, then opens JupyterLab'
@@ -56,6 +56,9 @@ check: setup ## prove that the committed notebooks are what the sources give
 nbval: setup ## re-execute notebooks and compare (NOTEBOOK=path for just one)
 	@$(PYTEST) \
 	$(or $(NOTEBOOK),$(addprefix notebooks/,$(CHOICE)),notebooks)
+
+agreement: setup ## measure how far the frameworks' numbers lie apart
+	@$(RUN) -m tools.agreement --frameworks '$(CHOICE)'
 
 mutants: setup ## plant faults by rule and count which the check sees
 	@$(RUN) -m tools.mutants --frameworks '$(CHOICE)' \

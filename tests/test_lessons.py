@@ -4,7 +4,7 @@ import re
 
 import nbformat
 import pytest
-from lesson_runs import printed_numbers
+from printed import printed_numbers
 
 from tools import lesson as lessons
 

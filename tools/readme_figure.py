@@ -3,8 +3,6 @@
 The three poolings side by side: average, nonparametric, and learned.
 """
 
-import contextlib
-import io
 import sys
 from pathlib import Path
 
@@ -15,20 +13,11 @@ mpl.use("agg")
 from matplotlib import pyplot as plt
 
 import d2lmini as d2l
-from tools import lesson as lessons
+from tools.in_process import run_lesson
+from tools.lesson import ROOT
 
-TARGET = lessons.ROOT / "docs" / "three-poolings.svg"
+TARGET = ROOT / "docs" / "three-poolings.svg"
 METADATA = {"Date": None, "Creator": None}  # the same bytes each time
-
-
-def lesson_variables(name="02_attention_pooling"):
-    """Execute a lesson's NumPy cells here and return what they define."""
-    variables = {"__name__": name}
-    for cell in lessons.read(name).cells_of("numpy"):
-        if cell.kind == "code":
-            exec(compile(cell.source, cell.id, "exec"), variables)
-            plt.close("all")
-    return variables
 
 
 def draw(found, target):
@@ -66,6 +55,5 @@ def draw(found, target):
 
 
 if __name__ == "__main__":
-    with contextlib.redirect_stdout(io.StringIO()):  # the cells print
-        variables = lesson_variables()
+    _, variables = run_lesson("02_attention_pooling", "numpy")[-1]
     draw(variables, Path(sys.argv[1]) if sys.argv[1:] else TARGET)

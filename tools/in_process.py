@@ -1,10 +1,11 @@
 """Run a lesson's own cells in this process and keep what they compute.
 
-The agreement is tested on the lessons themselves, not on a twin of them: the
+Agreement is measured on the lessons themselves, not on a twin of them: the
 cells are those of the notebook, with only a few constants of the data changed.
 """
 
-import re
+import contextlib
+import io
 import warnings
 
 import numpy as np
@@ -33,7 +34,8 @@ def run_lesson(name, framework, **constants):
         source = cell.source
         if "n_train, n_test, seed =" in source:
             source = source.replace("\n\n", f"\n{assignments(constants)}\n", 1)
-        exec(compile(source, f"{name}:{cell.id}", "exec"), namespace)
+        with contextlib.redirect_stdout(io.StringIO()):  # cells print
+            exec(compile(source, f"{name}:{cell.id}", "exec"), namespace)
         plt.close("all")
         trace.append((cell.id, numbers(namespace)))
     return trace
@@ -58,10 +60,3 @@ def numbers(namespace):
             continue
         found[key] = array
     return found
-
-
-def printed_numbers(text):
-    """Split a text into its words and its numbers."""
-    pattern = r"[-+]?\d+(?:\.\d+)?(?:e[-+]?\d+)?"
-    values = [float(found) for found in re.findall(pattern, text)]
-    return re.sub(pattern, "#", text), values
