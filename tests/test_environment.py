@@ -9,7 +9,7 @@ import tomllib
 import pytest
 import yaml
 
-from tools import setup_env
+from tools import frameworks, setup_env
 from tools.frameworks import FRAMEWORKS
 from tools.lesson import ROOT, names
 
@@ -71,6 +71,17 @@ def test_the_conda_environment_uses_the_same_pins_and_all_extras():
 
 def test_every_framework_has_an_extra():
     assert set(FRAMEWORKS) <= set(PROJECT["optional-dependencies"])
+
+
+def test_a_folder_is_not_taken_for_a_framework(tmp_path, monkeypatch):
+    # notebooks/mxnet is a folder, and pytest puts notebooks/ on the path.
+    (tmp_path / "jaxless").mkdir()
+    monkeypatch.syspath_prepend(tmp_path)
+    fake = frameworks.Framework("jaxless", "JAXless", "jaxless")
+    monkeypatch.setitem(frameworks.FRAMEWORKS, "jaxless", fake)
+    reason = frameworks.why_missing("jaxless")
+    assert reason.startswith("JAXless is not installed")
+    assert reason.endswith('make setup FRAMEWORKS="jaxless" adds it')
 
 
 def test_readme_links_every_notebook():

@@ -44,7 +44,8 @@ def why_missing(name):
         None when the framework is installed, else the reason and the remedy.
     """
     framework = FRAMEWORKS[name]
-    if importlib.util.find_spec(framework.module):
+    found = importlib.util.find_spec(framework.module)
+    if found and found.origin:  # a mere folder of that name has no origin
         return None
     note = f" ({framework.wheels})" if framework.wheels else ""
     return (
