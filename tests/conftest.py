@@ -1,4 +1,4 @@
-"""Fixtures shared by all tests: one parameter per framework."""
+"""Fixtures shared by all tests: one parameter per installed framework."""
 
 import os
 
@@ -15,15 +15,19 @@ from tools.frameworks import FRAMEWORKS, chosen, why_missing
 
 numpy.bool = numpy.bool_
 
-
 # `make test FRAMEWORK=pytorch` narrows the parameters of all tests.
 CHOICE = chosen(os.environ.get("LESSON_FRAMEWORKS", "")) or list(FRAMEWORKS)
 
 
-@pytest.fixture(params=CHOICE)
+@pytest.fixture(params=[name for name in CHOICE if not why_missing(name)])
 def framework(request):
-    """Name of a framework; skips, and says why, where it is missing."""
-    reason = why_missing(request.param)
-    if reason:
-        pytest.skip(reason)
+    """Name of a framework that is installed."""
     return request.param
+
+
+def pytest_terminal_summary(terminalreporter):
+    """Say in one line each for which frameworks no test was run."""
+    for name in CHOICE:
+        reason = why_missing(name)
+        if reason:
+            terminalreporter.line(f"SKIPPED tests of {name}: {reason}")
