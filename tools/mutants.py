@@ -255,13 +255,13 @@ class Runner:
         """Read the notebook, start a kernel and run it once, unchanged."""
         path = lessons.NOTEBOOKS / framework / f"{name}.ipynb"
         self.stored = nbformat.read(path, as_version=4)
-        self.work = copy.deepcopy(self.stored)
-        folder = {"metadata": {"path": str(path.parent)}}
-        self.client = Client(self.work, resources=folder, timeout=120)
+        self.folder = {"metadata": {"path": str(path.parent)}}
         self.entered = ExitStack()
 
     def __enter__(self):
         """Start the kernel; refuse a notebook that does not pass unchanged."""
+        self.work = copy.deepcopy(self.stored)
+        self.client = Client(self.work, resources=self.folder, timeout=120)
         env = self.entered.enter_context(kernel_environment())
         self.entered.enter_context(
             self.client.setup_kernel(env=env, stderr=subprocess.DEVNULL)
@@ -343,7 +343,15 @@ class Runner:
         """Run a mutant and write down what became of it."""
         start = mutant.index if start is None else start
         source = mutant.source if mutant.family == "cells" else None
-        difference = self.first_difference(start, source, path)
+        try:
+            difference = self.first_difference(start, source, path)
+        except Exception:
+            # The cells before failed, and nothing is wrong with them: an
+            # earlier fault has broken the kernel (MXNet raises such errors
+            # late). A fresh one decides.
+            self.entered.close()
+            self.__enter__()
+            difference = self.first_difference(start, source, path)
         if difference:
             mutant.verdict, mutant.reason = "caught", difference
         elif self.same_to_the_eye(start):
@@ -351,6 +359,17 @@ class Runner:
             mutant.reason = "every text and picture is the same, by the byte"
         else:
             mutant.verdict = "survived"
+        print_verdict(mutant)
+
+
+def print_verdict(mutant):
+    """Say what became of a mutant, at once, where somebody wants to know."""
+    if os.environ.get("MUTANTS_VERBOSE"):
+        print(
+            f"{mutant.verdict} {mutant.where} {mutant.place} "
+            f"[{mutant.rule}] {mutant.what} -> {mutant.reason[:90]}",
+            flush=True,
+        )
 
 
 def visible(outputs):
@@ -676,6 +695,8 @@ def main():
     parser.add_argument("--families", default="cells module stored")
     parser.add_argument("--verbose", action="store_true")
     arguments = parser.parse_args()
+    if arguments.verbose:
+        os.environ["MUTANTS_VERBOSE"] = "1"
     started = time.perf_counter()
     mutants = run(
         chosen(arguments.frameworks) or list(FRAMEWORKS),
@@ -683,10 +704,6 @@ def main():
         arguments.seed,
         arguments.families.split(),
     )
-    if arguments.verbose:
-        for mutant in mutants:
-            print(mutant.verdict, mutant.where, mutant.place, end=" ")
-            print(f"[{mutant.rule}] {mutant.what} -> {mutant.reason[:90]}")
     print(report(mutants))
     print(f"{time.perf_counter() - started:.0f} s")
     sys.exit(any(mutant.verdict == "survived" for mutant in mutants))
