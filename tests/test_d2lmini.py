@@ -485,10 +485,52 @@ assert get_ipython() is None
     assert (done.stdout, done.stderr, done.returncode) == ("", "", 0)
 
 
+@pytest.mark.parametrize(
+    ("answers", "said"),
+    [
+        ((..., 3.0), "Exercise 1: not yet. numbers is still to do.\n"),
+        (([1, 2], None), "Exercise 1: not yet. width is still to do.\n"),
+        (([1, 2], 3.0), "Exercise 1: not yet. The numbers are too small.\n"),
+        (([[1]], 3.0), "Exercise 1: right.\n"),
+        (([9, 9], "x"), "Exercise 1: not yet. UFuncTypeError: "),
+    ],
+)
+def test_a_self_check_says_what_is_wrong(answers, said, capsys):
+    @d2l.check(*answers)
+    def exercise_1(numbers, width):
+        assert numbers.min() > 1 or numbers.ndim == 2, (
+            "The numbers are too small."
+        )
+        assert numbers * width is not None
+
+    assert capsys.readouterr().out.startswith(said)
+
+
+def test_a_self_check_gets_what_a_function_returns_as_numpy(framework, capsys):
+    def unfinished(x):
+        return ...
+
+    def pair(x):
+        return variants(framework, [1.0, 2.0])[0], 3.0
+
+    for answer in (unfinished, pair):
+
+        @d2l.check(answer)
+        def exercise_2(answer):
+            first, second = answer(1)
+            assert type(first) is np.ndarray and second == 3
+
+    assert capsys.readouterr().out.splitlines() == [
+        "Exercise 2: not yet. What answer returns is still to do.",
+        "Exercise 2: right.",
+    ]
+
+
 def test_the_module_offers_just_its_names_in_few_lines():
     assert sorted(d2l.__all__) == sorted(
         [
             "Animator",
+            "check",
             "plot",
             "plot_kernel_reg",
             "plt",
@@ -498,4 +540,4 @@ def test_the_module_offers_just_its_names_in_few_lines():
         ]
     )
     files = (ROOT / "d2lmini").glob("*.py")
-    assert sum(len(f.read_text().splitlines()) for f in files) <= 300
+    assert sum(len(f.read_text().splitlines()) for f in files) <= 340

@@ -28,9 +28,9 @@ DATA_SETS = [
 
 
 @cache
-def reference(name, data):
-    """Run a lesson in NumPy, once for each data set."""
-    return run_lesson(name, "numpy", **dict(data))
+def trace(name, framework, data=()):
+    """Run a lesson, once for each framework and data set (as its items)."""
+    return run_lesson(name, framework, **dict(data))
 
 
 def pairs(name, framework, data):
@@ -48,13 +48,14 @@ def pairs(name, framework, data):
     Raises:
         ValueError: when the two have different cells.
     """
-    right = reference(name, tuple(data.items()))
-    trace = run_lesson(name, framework, **data)
-    if [cell for cell, _ in trace] != [cell for cell, _ in right]:
+    right = trace(name, "numpy", tuple(data.items()))
+    run = trace(name, framework, tuple(data.items()))
+    if [ran.id for ran in run] != [ran.id for ran in right]:
         raise ValueError(f"{name}: {framework} has other cells than numpy")
-    for (cell, found), (_, expected) in zip(trace, right, strict=True):
+    for ran, reference in zip(run, right, strict=True):
+        found, expected = ran.numbers, reference.numbers
         for variable in sorted(found.keys() & expected.keys()):
-            yield cell, variable, found[variable], expected[variable]
+            yield ran.id, variable, found[variable], expected[variable]
 
 
 def largest(framework):

@@ -34,6 +34,8 @@ def outputs_expected(source):
     expected = set()
     for statement in tree.body:
         if isinstance(statement, ast.FunctionDef | ast.ClassDef):
+            if statement.decorator_list:  # an exercise's self-check
+                expected.add("stream")
             continue  # defined here, called elsewhere
         for node in ast.walk(statement):
             if not isinstance(node, ast.Call):

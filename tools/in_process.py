@@ -7,6 +7,7 @@ cells are those of the notebook, with only a few constants of the data changed.
 import contextlib
 import io
 import warnings
+from typing import NamedTuple
 
 import numpy as np
 from matplotlib import pyplot as plt
@@ -15,8 +16,16 @@ from d2lmini.arrays import to_numpy
 from tools import lesson as lessons
 
 
+class Ran(NamedTuple):
+    """What one code cell left behind."""
+
+    id: str
+    numbers: dict  # every numeric variable, as a float64 array
+    printed: str
+
+
 def run_lesson(name, framework, **constants):
-    """Execute the code cells of a lesson, one after the other.
+    """Execute the code cells of a lesson, with its exercises solved.
 
     Args:
         name: a lesson's name.
@@ -24,8 +33,7 @@ def run_lesson(name, framework, **constants):
         constants: other values for names that a cell assigns, e.g. ``seed``.
 
     Returns:
-        A list of (cell id, {name: float64 array}) with every numeric variable
-        as it stands after the cell.
+        A list of `Ran`, one for each cell.
     """
     trace, namespace = [], {"__name__": "lesson"}
     for cell in lessons.read(name).cells_of(framework):
@@ -34,10 +42,10 @@ def run_lesson(name, framework, **constants):
         source = cell.source
         if "n_train, n_test, seed =" in source:
             source = source.replace("\n\n", f"\n{assignments(constants)}\n", 1)
-        with contextlib.redirect_stdout(io.StringIO()):  # cells print
+        with contextlib.redirect_stdout(io.StringIO()) as said:
             exec(compile(source, f"{name}:{cell.id}", "exec"), namespace)
         plt.close("all")
-        trace.append((cell.id, numbers(namespace)))
+        trace.append(Ran(cell.id, numbers(namespace), said.getvalue()))
     return trace
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 import jupytext
 import nbformat
 
+from tools import exercises
 from tools.frameworks import FRAMEWORKS
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -22,8 +23,9 @@ SOURCE = NOTEBOOKS / "source"
 MOST_LINES = 12  # in a cell; a class may have MOST_CLASS_LINES
 MOST_CLASS_LINES = 20
 MOST_COLUMNS = 79
-# Tags that are not frameworks, by their beginning: the check's tolerances.
-OTHER_TAGS = ("rtol-", "atol-")
+# Tags that are not frameworks: the check's tolerances, and the three parts of
+# an exercise (see exercises.py).
+OTHER_TAGS = ("rtol-", "atol-", "solution", "check", "answer")
 # The metadata of every notebook: nothing of any machine.
 METADATA = {
     "kernelspec": {
@@ -72,7 +74,7 @@ class Lesson:
     steps: list = field(default_factory=list)  # lists of tagged neighbours
 
     def cells_of(self, framework):
-        """Return the cells of one framework's notebook, in order."""
+        """Return the cells of one framework, in order, with solutions."""
         return [
             cell
             for cell in self.cells
@@ -92,7 +94,7 @@ class Lesson:
         }
         notebook = nbformat.v4.new_notebook(metadata=METADATA)
         notebook.nbformat_minor = 5
-        for cell in self.cells_of(framework):
+        for cell in exercises.for_learners(self.cells_of(framework)):
             made = new[cell.kind](cell.source, id=cell.id)
             if cell.tags:
                 made.metadata["tags"] = cell.tags
@@ -242,6 +244,9 @@ def problems(lesson):
                     f"this step has {held.count(name)} cells for {name}, "
                     "expected exactly one per framework",
                 )
+    for name in FRAMEWORKS:
+        for cell, what in exercises.problems(lesson.cells_of(name)):
+            say(cell, what)
     found += crowded(lesson)
     return list(dict.fromkeys(found))
 

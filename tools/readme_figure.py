@@ -55,5 +55,5 @@ def draw(found, target):
 
 
 if __name__ == "__main__":
-    _, variables = run_lesson("02_attention_pooling", "numpy")[-1]
+    variables = run_lesson("02_attention_pooling", "numpy")[-1].numbers
     draw(variables, Path(sys.argv[1]) if sys.argv[1:] else TARGET)
