@@ -23,7 +23,7 @@ export LESSON_FRAMEWORKS = $(CHOICE)
 
 .DEFAULT_GOAL := help
 .PHONY: help setup lab test notebooks check nbval agreement mutants \
-	surroundings figure lint format pins clean
+	surroundings scale figure lint format pins clean
 
 help: ## show this list
 	@echo 'make lab     to work: sets up what is missing, then opens JupyterLab'
@@ -66,6 +66,9 @@ mutants: setup ## plant faults by rule and count which the check sees
 
 surroundings: setup ## re-execute the notebooks in changed surroundings
 	@$(RUN) -m tools.surroundings --frameworks '$(CHOICE)'
+
+scale: setup ## measure time and memory of pooling anew, for lesson 05
+	@$(RUN) -m tools.scale
 
 figure: setup ## draw README's figure anew
 	@$(RUN) -m tools.readme_figure
