@@ -15,7 +15,7 @@ MARKED = re.compile(r"<!-- unmeasured:(.*?)-->", re.S)
 # Formulas of their own, code, links, and the names of lessons and sources.
 NO_PROSE = re.compile(
     r"\$\$.*?\$\$|```.*?```|`[^`]*`|\]\([^)]*\)|<!--.*?-->"
-    r"|[Ll]esson 0\d|Exercise \d+|\b00\d\b|^# 0\d|^\d+\. ",
+    r"|[Ll]esson 0\d|Exercise \d+|(?<!,)\b00\d\b|^# 0\d|^\d+\. ",
     re.S | re.M,
 )
 EXPONENT = re.compile(r"[_^](?:\{[^}]*\}|.)|\\t?frac\{?\d\}?\{?\d\}?")
@@ -29,11 +29,15 @@ def numbers_in(prose):
         for number in NUMBER.findall(words)
     }
     text = EXPONENT.sub(" ", NO_PROSE.sub(" ", prose))
-    text = text.replace("\N{MINUS SIGN}", "-")
-    text = re.sub(r"(?<=\d) (?=\d{3}\b)", "", text)  # 25 600
+    text = plain(text.replace("\N{MINUS SIGN}", "-"))
     text = re.sub(r"(?<=[\w)])-(?=\d)", " ", text)  # 5-95: no minus
     found = re.findall(r"(?<![\w.])[-+]?\d+(?:\.\d+)?(?:e-?\d+)?", text)
     return [n for n in found if n not in marked]
+
+
+def plain(text):
+    """Return a text with 25 600 and 25,600 written as 25600."""
+    return re.sub(r"(?<=\d)[ ,](?=\d{3}\b)", "", text)
 
 
 def vouched_for(number, values):
@@ -49,13 +53,14 @@ def vouched_for(number, values):
 
 @cache
 def numbers_shown(name):
-    """Return the numbers that a lesson's cells print, set or assert."""
-    found = []
-    for ran in run_lesson(name, "numpy"):
-        found += [float(n) for n in NUMBER.findall(ran.printed)]
+    """Return {cell id: the numbers that it prints, sets or asserts}."""
+    found = {
+        ran.id: [float(n) for n in NUMBER.findall(plain(ran.printed))]
+        for ran in run_lesson(name, "numpy")
+    }
     for cell in lessons.read(name).cells_of("numpy"):
         if cell.kind == "code":
-            found += constants(ast.parse(cell.source))
+            found[cell.id] += constants(ast.parse(cell.source))
     return found
 
 
@@ -79,12 +84,13 @@ def constants(node):
 
 @pytest.mark.parametrize("name", lessons.names())
 def test_every_number_in_the_prose_is_printed_or_used_by_a_cell(name):
+    shown = [n for numbers in numbers_shown(name).values() for n in numbers]
     missing = [
         f"{number} (line {cell.line}, {cell.heading})"
         for cell in lessons.read(name).cells
         if cell.kind == "markdown"
         for number in numbers_in(cell.source)
-        if not vouched_for(number, numbers_shown(name))
+        if not vouched_for(number, shown)
     ]
     assert not missing, "no cell vouches for: " + "; ".join(missing)
 
@@ -102,6 +108,36 @@ def test_every_number_in_the_prose_is_printed_or_used_by_a_cell(name):
 )
 def test_numbers_are_found_in_prose_unless_marked(prose, found):
     assert numbers_in(prose) == found
+
+
+LINK = re.compile(r"\[([^]]*)\]\(\.\./numpy/(\w+)\.ipynb#cell-id=([\w-]+)\)")
+
+
+def statements():
+    """Return the rows of the page about the sources, cell by cell."""
+    page = lessons.SOURCE / "what_the_sources_get_wrong.md"
+    lines = page.read_text().splitlines()
+    rows = [line.strip("|").split("|") for line in lines if line[:2] == "| "]
+    return [[cell.strip() for cell in row] for row in rows[1:]]
+
+
+def test_the_sources_page_has_all_known_statements():
+    assert len(statements()) >= 14
+    for who, *_ in statements():
+        assert re.match(r"00[0-4](, 00[0-4])*( \(|$)", who), who
+
+
+@pytest.mark.parametrize("row", statements(), ids=lambda row: row[1][:40])
+def test_what_is_said_of_a_source_is_shown_by_the_linked_cells(row):
+    _, _, true, where = row
+    links, shown = LINK.findall(where), []
+    assert links and not LINK.sub("", where).strip(", ")
+    for words, name, cell_id in links:
+        cells = {cell.id: cell for cell in lessons.read(name).cells}
+        assert words == f"{name[:2]} {cells[cell_id].heading}"
+        shown += numbers_shown(name)[cell_id]
+    missing = [n for n in numbers_in(true) if not vouched_for(n, shown)]
+    assert not missing, f"not shown by the linked cells: {missing}"
 
 
 @pytest.mark.parametrize("name", lessons.names())
