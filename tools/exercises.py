@@ -47,10 +47,11 @@ def stub_of(node, lines):
     if isinstance(node, ast.Import | ast.ImportFrom):
         return "\n".join(lines[node.lineno - 1 : node.end_lineno])
     if isinstance(node, ast.Assign):
-        dots = ast.unparse(node.targets[0])
-        count = len(getattr(node.targets[0], "elts", [0]))
+        targets = getattr(node.targets[0], "elts", node.targets[:1])
+        names = ", ".join(map(ast.unparse, targets))
+        dots = ", ".join("..." for _ in targets)
         comment = lines[node.end_lineno - 1][node.end_col_offset :]
-        return f"{dots} = {', '.join(['...'] * count)}{comment}".rstrip()
+        return f"{names} = {dots}{comment}".rstrip()
     if isinstance(node, ast.FunctionDef):
         kept = header(node, lines)
         return f"{kept}\n{' ' * node.body[0].col_offset}return ..."
