@@ -23,7 +23,7 @@ export LESSON_FRAMEWORKS = $(CHOICE)
 
 .DEFAULT_GOAL := help
 .PHONY: help setup lab test notebooks check nbval agreement mutants \
-	surroundings scale figure lint format pins clean
+	answers surroundings scale figure lint format pins clean
 
 help: ## show this list
 	@echo 'make lab     to work: sets up what is missing, then opens JupyterLab'
@@ -63,6 +63,9 @@ agreement: setup ## measure how far the frameworks' numbers lie apart
 mutants: setup ## plant faults by rule and count which the check sees
 	@$(RUN) -m tools.mutants --frameworks '$(CHOICE)' \
 	$(if $(SAMPLE),--sample $(SAMPLE)) $(if $(FAMILIES),--families '$(FAMILIES)')
+
+answers: setup ## plant faults in solutions and see what self-checks say
+	@$(RUN) -m tools.wrong_answers
 
 surroundings: setup ## re-execute the notebooks in changed surroundings
 	@$(RUN) -m tools.surroundings --frameworks '$(CHOICE)'
