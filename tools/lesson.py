@@ -26,6 +26,8 @@ MOST_COLUMNS = 79
 # Tags that are not frameworks: the check's tolerances, and the three parts of
 # an exercise (see exercises.py).
 OTHER_TAGS = ("rtol-", "atol-", "solution", "check", "answer")
+# Tags of cells that are shown on a slide, and what is shown of them.
+SLIDES = {"slide": "code and output", "slide-output": "output only"}
 # The metadata of every notebook: nothing of any machine.
 METADATA = {
     "kernelspec": {
@@ -58,6 +60,8 @@ class Cell:
     line: int  # in the source file, from 1
     heading: str = ""  # the nearest one above
     id: str = ""
+    alt: str = ""  # what its figure shows, for those who do not see it
+    slide: str = ""  # a key of SLIDES, for cells that are shown on a slide
 
     def place(self):
         """Name the cell as messages do: heading, first line, line number."""
@@ -144,7 +148,11 @@ def parse(name, text):
                 kind="code" if raw.cell_type == "code" else "markdown",
                 source=raw.source,
                 frameworks=tuple(tag for tag in tags if tag in FRAMEWORKS),
-                tags=[tag for tag in tags if tag not in FRAMEWORKS],
+                tags=[
+                    tag for tag in tags if tag not in (*FRAMEWORKS, *SLIDES)
+                ],
+                alt=" ".join(raw.metadata.get("alt", "").split()),
+                slide=next((tag for tag in tags if tag in SLIDES), ""),
                 line=text.count("\n", 0, position) + 1,
                 heading=heading,
             )
@@ -152,6 +160,10 @@ def parse(name, text):
         if raw.cell_type == "markdown" and headings:
             heading = headings[-1]
     lesson.steps = group_steps(lesson.cells)
+    for first, *others in lesson.steps:  # said once, true for all variants
+        for cell in others:
+            cell.alt = cell.alt or first.alt
+            cell.slide = cell.slide or first.slide
     set_ids(lesson)
     return lesson
 
