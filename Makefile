@@ -8,7 +8,8 @@ PYTHON := $(shell for p in python3.11 python3 python; do \
 endif
 VENV ?= .venv
 RUN = $(VENV)/bin/python
-PYTEST = $(RUN) -m pytest -n $(WORKERS) --dist loadfile --nbval \
+PYTEST_ALONE = $(RUN) -m pytest -n $(WORKERS) --dist loadfile
+PYTEST = $(PYTEST_ALONE) --nbval --ignore tests/browser \
 	-p tools.nbsight.plugin -o 'nbsight_rerun=make nbval NOTEBOOK={path}'
 CHOICE = $(or $(FRAMEWORK),$(FRAMEWORKS))
 NOTEBOOK ?=
@@ -22,8 +23,8 @@ export JUPYTER_PREFER_ENV_PATH = 1
 export LESSON_FRAMEWORKS = $(CHOICE)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lab test notebooks check nbval agreement mutants \
-	answers surroundings scale figure lint format pins clean
+.PHONY: help setup lab test notebooks check nbval book slides browser \
+	agreement mutants answers surroundings scale figure lint format pins clean
 
 help: ## show this list
 	@echo 'make lab     to work: sets up what is missing, then opens JupyterLab'
@@ -36,7 +37,8 @@ help: ## show this list
 setup: ## make .venv and install what is pinned
 	@test -n '$(PYTHON)' || { echo 'Python 3.11 (with its venv module) was not' \
 	'found; if it is elsewhere: make PYTHON=/path/to/python3.11'; exit 1; }
-	@'$(PYTHON)' tools/setup_env.py --venv '$(VENV)' --frameworks '$(CHOICE)'
+	@'$(PYTHON)' tools/setup_env.py --venv '$(VENV)' \
+	--frameworks '$(CHOICE)' --extra '$(EXTRA)'
 
 lab: setup ## open the lessons in JupyterLab (this machine only, with token)
 	@$(RUN) -m jupyter lab --ServerApp.ip=127.0.0.1 \
@@ -56,6 +58,17 @@ check: setup ## prove that the committed notebooks are what the sources give
 nbval: setup ## re-execute notebooks and compare (NOTEBOOK=path for just one)
 	@$(PYTEST) \
 	$(or $(NOTEBOOK),$(addprefix notebooks/,$(CHOICE)),notebooks)
+
+book slides: EXTRA = book
+book: setup ## make the pages, in build/book: every framework in tabs
+	@$(RUN) -m tools.book
+
+slides: setup ## make a deck of each lesson and framework, in build/slides
+	@$(RUN) -m tools.book.slides --frameworks '$(CHOICE)' --lesson '$(LESSON)'
+
+browser: EXTRA = browser
+browser: setup ## test pages, slides and JupyterLab in Chromium
+	@$(PYTEST_ALONE) tests/browser
 
 agreement: setup ## measure how far the frameworks' numbers lie apart
 	@$(RUN) -m tools.agreement --frameworks '$(CHOICE)'

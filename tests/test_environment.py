@@ -125,8 +125,17 @@ def test_readme_figure_is_what_the_lesson_draws(tmp_path):
 def test_set_up_installs_what_is_asked_for_and_keeps_what_is_there(
     asked, before, changed, wanted
 ):
-    stamp = {"digest": "old" if changed else "now", "frameworks": before}
+    stamp = {"digest": "old" if changed else "now", "installed": before}
     assert setup_env.needed(asked, stamp if before else {}, "now") == wanted
+
+
+def test_set_up_adds_an_extra_once_and_keeps_it():
+    stamp = {"digest": "now", "installed": ["pytorch"]}
+    wanted = ["pytorch", "book"]
+    assert setup_env.needed(None, stamp, "now", "book") == wanted
+    stamp["installed"] = wanted
+    assert setup_env.needed(None, stamp, "now", "book") == []
+    assert setup_env.needed(["numpy"], stamp, "now") == ["numpy", *wanted]
 
 
 def test_make_without_a_target_prints_what_there_is():

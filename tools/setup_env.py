@@ -29,24 +29,28 @@ def digest(root):
     return hashlib.sha256((json.dumps(project) + pins).encode()).hexdigest()
 
 
-def needed(asked, stamp, current):
-    """Decide which frameworks are still to be installed.
+def needed(asked, stamp, current, extra=""):
+    """Decide what is still to be installed.
 
     Args:
         asked: names asked for, or None for "as before, or else all".
         stamp: what the last complete set-up wrote, or {}.
         current: digest of the inputs now.
+        extra: an extra that is needed besides, such as ``"book"``.
 
     Returns:
-        All frameworks that the environment shall hold after this call, or an
-        empty list when it holds them already.
+        All frameworks and extras that the environment shall hold after this
+        call, or an empty list when it holds them already.
     """
-    before = stamp.get("frameworks", [])
+    before = stamp.get("installed", [])
+    had = [name for name in before if name in FRAMEWORKS]
     wanted = [
         name
         for name in FRAMEWORKS
-        if name in before or name in (asked or before or FRAMEWORKS)
+        if name in had or name in (asked or had or FRAMEWORKS)
     ]
+    extras = {name for name in (*before, extra) if name not in FRAMEWORKS}
+    wanted += sorted(extras - {""})
     if stamp.get("digest") == current and wanted == before:
         return []
     return wanted
@@ -57,14 +61,14 @@ def python_of(venv):
     return venv / ("Scripts" if os.name == "nt" else "bin") / "python"
 
 
-def install(venv, frameworks):
+def install(venv, wanted):
     """Create the environment where it is missing, and install into it."""
     python = python_of(venv)
     if not python.exists():
         print(f"Making {venv} with Python {sys.version.split()[0]}")
         subprocess.run([sys.executable, "-m", "venv", str(venv)], check=True)
-    extras = ",".join([*frameworks, *ALWAYS])
-    print(f"Installing {' '.join(frameworks)} (a minute or a few) …")
+    extras = ",".join([*wanted, *ALWAYS])
+    print(f"Installing {' '.join(wanted)} (a minute or a few) …")
     sys.stdout.flush()
     subprocess.run(
         [
@@ -90,12 +94,13 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--venv", type=Path, default=ROOT / ".venv")
     parser.add_argument("--frameworks", default="", help="names, or all")
+    parser.add_argument("--extra", default="", help="e.g. book")
     arguments = parser.parse_args()
     venv = arguments.venv.absolute()
     asked = chosen(arguments.frameworks)
     stamp_file = venv / "setup.json"
     stamp = json.loads(stamp_file.read_text()) if stamp_file.exists() else {}
-    wanted = needed(asked, stamp, digest(ROOT))
+    wanted = needed(asked, stamp, digest(ROOT), arguments.extra)
     if not wanted:
         return
     try:
@@ -107,10 +112,12 @@ def main():
         )
     partial = stamp_file.with_suffix(".partial")
     partial.write_text(
-        json.dumps({"digest": digest(ROOT), "frameworks": wanted})
+        json.dumps({"digest": digest(ROOT), "installed": wanted})
     )
     partial.replace(stamp_file)
     for name in wanted:  # e.g. MXNet on Windows: no wheel, and no failure
+        if name not in FRAMEWORKS:
+            continue
         code = f"import tools.frameworks as f; print(f.why_missing('{name}'))"
         reason = subprocess.run(
             [python_of(venv), "-c", code],
