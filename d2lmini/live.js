@@ -7,36 +7,42 @@
 // ---------------------------------------------------------------- the maths
 
 export const KERNELS = {
-  gaussian: (u) => Math.exp((-u * u) / 2), // pool takes a softmax instead
+  gaussian: (u) => Math.exp((-u * u) / 2), // as a softmax, in fill
   boxcar: (u) => (Math.abs(u) <= 1 ? 1 : 0),
   triangular: (u) => Math.max(0, 1 - Math.abs(u)),
   epanechnikov: (u) => Math.max(0, 1 - u * u),
 };
 
+// Fill a row with the weights of a query before they are normalised, and return
+// their sum. Key number `own` is left out.
+function fill(row, query, keys, w, kernel, own) {
+  const K = KERNELS[kernel];
+  const soft = kernel === "gaussian";
+  let near = Infinity; // softmax less its largest score, that of the nearest key
+  for (let j = 0; soft && j < keys.length; j++)
+    if (j !== own) near = Math.min(near, Math.abs(query - keys[j]));
+  const shift = (w * near) ** 2;
+  let total = 0;
+  for (let j = 0; j < keys.length; j++) {
+    const u = w * (query - keys[j]);
+    const score = (shift - u * u) / 2; // exp(-40) is lost in the sum's rounding
+    if (j === own || (soft && score < -40)) row[j] = 0;
+    else row[j] = soft ? Math.exp(score) : K(u);
+    total += row[j];
+  }
+  return total;
+}
+
 // Weights (queries x keys, one row after the other), and for each query the
 // prediction and the effective number of keys: NaN where no key is in range.
-// With leaveOut the queries are the keys, and none sees its own pair.
-export function pool(queries, keys, values, w, kernel, leaveOut = false) {
+export function pool(queries, keys, values, w, kernel) {
   const n = keys.length;
   const weights = new Float64Array(queries.length * n);
   const yHat = [];
   const effective = [];
   queries.forEach((query, i) => {
     const row = weights.subarray(i * n, i * n + n);
-    const own = leaveOut ? i : -1;
-    let total = 0;
-    if (kernel === "gaussian") {
-      let top = -Infinity;
-      for (let j = 0; j < n; j++) {
-        row[j] = j === own ? -Infinity : -((w * (query - keys[j])) ** 2) / 2;
-        top = Math.max(top, row[j]);
-      }
-      for (let j = 0; j < n; j++) total += row[j] = Math.exp(row[j] - top);
-    } else {
-      const K = KERNELS[kernel];
-      for (let j = 0; j < n; j++)
-        total += row[j] = j === own ? 0 : K(w * (query - keys[j]));
-    }
+    const total = fill(row, query, keys, w, kernel, -1);
     let prediction = 0;
     let squares = 0;
     for (let j = 0; j < n; j++) {
@@ -62,7 +68,14 @@ export function squaredError(yHat, truth) {
 }
 
 export function leaveOneOut(keys, values, w, kernel) {
-  return squaredError(pool(keys, keys, values, w, kernel, true).yHat, values);
+  const row = new Float64Array(keys.length);
+  const yHat = keys.map((key, i) => {
+    const total = fill(row, key, keys, w, kernel, i);
+    let sum = 0;
+    for (let j = 0; j < keys.length; j++) sum += row[j] * values[j];
+    return sum / total;
+  });
+  return squaredError(yHat, values);
 }
 
 // The leave-one-out loss over w, and its lowest place. A loss over fewer points
@@ -75,7 +88,7 @@ export function lossCurve(keys, values, kernel, count = 61) {
   for (let i = 0; i < count; i++)
     curve.push(at(10 ** ((3 * i) / (count - 1) - 1)));
   let best = curve.reduce(better);
-  for (let reach = 3 / (count - 1); reach > 1e-4; reach /= 4) {
+  for (let reach = 3 / (count - 1); reach > 1e-3; reach /= 4) {
     const middle = Math.log10(best.w);
     for (let i = -4; i <= 4; i++) {
       const w = 10 ** Math.min(2, Math.max(-1, middle + (reach * i) / 4));
@@ -131,13 +144,13 @@ export function plainModel(values) {
 
 const DARK = `color-scheme: dark; --paper: #17191c; --ink: #e8eaed;
   --quiet: #a9b1ba; --rule: #32373d; --edge: #7d8690; --truth: #6fbdf0;
-  --pred: #ff9b66; --point: #c9ced4; --focus: #7cc4ff; --button: #24282d;
+  --pred: #ff9b66; --point: #c9ced4; --focus: #7cc4ff; --button: #24282d; --gap: #4b545d;
   --heat: #1f1718, #4a0d12, #7d1016, #b3181d, #e0352b, #f9694c, #fc9a7c,
     #fdc4ad, #ffece4;`;
 const STYLE = `
 .d2l-live { color-scheme: light; --paper: #fff; --ink: #1d2125;
   --quiet: #59626b; --rule: #e6e8eb; --edge: #858e97; --truth: #0072b2;
-  --pred: #d55e00; --point: #4d4d4d; --focus: #005a9c; --button: #f4f5f6;
+  --pred: #d55e00; --point: #4d4d4d; --focus: #005a9c; --button: #f4f5f6; --gap: #c2c9d0;
   --heat: #fff5f0, #fee0d2, #fcbba1, #fc9272, #fb6a4a, #ef3b2c, #cb181d,
     #a50f15, #67000d;
   background: var(--paper); color: var(--ink); font-size: .875rem;
@@ -193,8 +206,8 @@ body[data-theme="dark"] .d2l-live, body[data-jp-theme-light="false"] .d2l-live {
   max-width: none; touch-action: manipulation; user-select: none; }
 .d2l-live canvas, .d2l-live .lv-scale { position: absolute; max-width: none;
   image-rendering: pixelated; outline: 1px solid var(--rule); }
-.d2l-live canvas { background: repeating-linear-gradient(135deg,
-  var(--edge) 0 1px, transparent 1px 5px); }
+.d2l-live canvas { background: var(--gap); }
+.d2l-live svg rect.lv-gap { fill: var(--gap); }
 .d2l-live .lv-scale { background: linear-gradient(to top, var(--heat)); }
 .d2l-live svg text { fill: var(--quiet); font-size: 12px;
   font-variant-numeric: tabular-nums; }
@@ -250,7 +263,9 @@ const BODY = `<div class="lv-bar">
     height="18" rx="5"/><path/><rect class="lv-grab" width="32" y="0"/></g>
   <g role="listbox" aria-label="training pairs"></g>
   <circle class="lv-dot" r="6" pointer-events="none"/></svg></div></div>
-<div class="lv-heat"><div class="lv-title"><strong>Attention weights</strong></div>
+<div class="lv-heat"><div class="lv-title"><strong>Attention weights</strong>
+  <span class="lv-has-gaps">${swatch('<rect class="lv-gap" width="20" height="12"/>')}no
+    key in range</span></div>
   <div class="lv-plot"><canvas role="img" aria-label="Attention weights: one row
     per query, one column per key"></canvas><div class="lv-scale"></div>
   <svg aria-hidden="true"><g class="lv-axes"></g><path class="lv-now"/></svg></div></div>
@@ -435,7 +450,7 @@ export function render({ model, el }) {
     put(loss.querySelector(".lv-pred"), { d: part(false) });
     put(loss.querySelector(".lv-thin"), { d: part(true) });
     put(loss.querySelector(".lv-best"), { cx: plots.loss.x(Math.log10(curve.best.w)),
-      cy: plots.loss.y(curve.best.mean) });
+      cy: Number.isNaN(curve.best.mean) ? -99 : plots.loss.y(curve.best.mean) });
 
     const [lo, hi] = ends;
     put(querySlider, { min: lo, max: hi, step: (hi - lo) / 200 });
@@ -500,7 +515,7 @@ export function render({ model, el }) {
     const log = Math.log10(s.w);
     const at = clip(x(log), [box.left, box.right]);
     put(loss.querySelector(".lv-now"), { d: `M${at} ${box.top}V${box.bottom}` });
-    const dot = Number.isNaN(d.loss) ? box.top - 99 : y(d.loss);
+    const dot = Number.isNaN(d.loss) ? -99 : y(d.loss);
     put(loss.querySelector(".lv-dot"), { cx: at, cy: dot });
 
     wSlider.value = log;
@@ -524,6 +539,7 @@ export function render({ model, el }) {
       tiles[i][0].textContent = number;
       tiles[i][1].textContent = note;
     });
+    root.querySelector(".lv-has-gaps").hidden = !d.gaps;
     toRemove.disabled = chosen < 0 || n < 2;
 
     clearTimeout(timer); // a screen reader hears where a movement ends
@@ -625,6 +641,9 @@ export function render({ model, el }) {
     else move(drag.i, x, y);
   };
   fit.onpointerup = fit.onpointercancel = () => { drag = null; };
+  // touch-action alone does not keep every browser from scrolling instead.
+  const still = (event) => drag && event.preventDefault();
+  fit.addEventListener("touchmove", still, { passive: false });
   fit.onclick = (event) => {
     if (!adding || circles.includes(event.target)) return;
     const { x, y } = inside(event);

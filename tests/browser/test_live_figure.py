@@ -1,0 +1,357 @@
+"""The live figure in a browser: its numbers, its controls, its manners."""
+
+import json
+import re
+import shutil
+import statistics
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+pytest.importorskip("playwright")
+pytest.importorskip("axe_playwright_python")
+pytest.importorskip("anywidget")
+
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import sync_playwright
+
+from d2lmini.live import Live
+
+SOURCE = Path(__file__).resolve().parents[2] / "d2lmini/live.js"
+CHROMIUM = shutil.which("chromium")
+FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"]
+FLAGS += ["--disable-background-networking", "--disable-component-update"]
+FLAGS += ["--disable-sync"]
+PAGE = """<!doctype html>
+<html lang="en"><meta charset="utf-8"><title>The live figure</title>
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<style>body { font-family: sans-serif; margin: 8px }</style>
+<body><main><h1>The live figure</h1><div id="figure"></div></main>
+<script>(() => {
+  window.times = [];  // how long the work of each frame takes, in ms
+  const before = window.requestAnimationFrame;
+  window.requestAnimationFrame = (work) => before((time) => {
+    const start = performance.now();
+    work(time);
+    document.body.getBoundingClientRect();  // style and layout, too
+    window.times.push(performance.now() - start);
+  });
+  SOURCE
+  window.derive = derive;
+  window.model = plainModel(VALUES);
+  window.stop = render({ model, el: document.getElementById("figure") });
+})();</script></body></html>"""
+SETTLED = """() => new Promise((done) => requestAnimationFrame(() =>
+  requestAnimationFrame(done)))"""
+PAIRS = "[role=option]"
+NUMBERS = """() => {
+  const names = ["x_train", "y_train", "x_test", "query", "w", "kernel"];
+  return derive(Object.fromEntries(names.map((n) => [n, model.get(n)])));
+}"""
+rng = np.random.default_rng(180)
+X = np.sort(rng.uniform(0, 5, 50))
+Y = 2 * np.sin(X) + X**0.8 + rng.normal(0, 0.5, 50)
+GRID = np.linspace(0, 5, 101)
+TRUTH = 2 * np.sin(GRID) + GRID**0.8
+
+
+@pytest.fixture(scope="module")
+def browser():
+    if CHROMIUM is None:
+        pytest.skip("no chromium on the path")
+    with sync_playwright() as playwright:
+        yield playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+
+
+@pytest.fixture
+def open_figure(browser, tmp_path):
+    """Return a function that opens a page; see that all stays quiet."""
+    script = re.sub(r"^export default.*\n", "", SOURCE.read_text(), flags=re.M)
+    script = re.sub(r"^export ", "", script, flags=re.M)
+    columns = {"x_train": X, "y_train": Y, "x_test": GRID, "truth": TRUTH}
+    values = json.dumps({name: v.tolist() for name, v in columns.items()})
+    page = PAGE.replace("SOURCE", script).replace("VALUES", values)
+    path = tmp_path / "figure.html"
+    path.write_text(page, encoding="utf-8")
+    contexts, faults = [], []
+
+    def opened(width=1280, **kwargs):
+        viewport = {"width": width, "height": 900}
+        contexts.append(browser.new_context(viewport=viewport, **kwargs))
+        page = contexts[-1].new_page()
+        page.on("console", lambda message: faults.append(message.text))
+        page.on("pageerror", lambda error: faults.append(str(error)))
+        page.on("request", lambda request: requests.append(request.url))
+        page.goto(path.as_uri())
+        page.evaluate(SETTLED)
+        return page
+
+    requests = []
+    yield opened
+    for context in contexts:
+        context.close()
+    assert faults == []
+    assert [url for url in requests if not url.startswith("file:")] == []
+
+
+def get(page, name):
+    return page.evaluate("(name) => model.get(name)", name)
+
+
+def put(page, **values):
+    """Set values of the model, as a notebook's Python would."""
+    code = "(v) => { for (const n in v) model.set(n, v[n]) }"
+    page.evaluate(code, values)
+    page.evaluate(SETTLED)
+
+
+def centre(locator):
+    box = locator.bounding_box()
+    return box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+
+
+def drag(page, start, end):
+    page.mouse.move(*start)
+    page.mouse.down()
+    page.mouse.move(*end, steps=5)
+    page.mouse.up()
+    page.evaluate(SETTLED)
+
+
+def touch_drag(page, start, end):
+    """Drag with one finger; Playwright itself only knows taps."""
+    session = page.context.new_cdp_session(page)
+    points = np.linspace(start, end, 6).tolist()
+    kinds = ["touchStart"] + ["touchMove"] * 5
+    for kind, (x, y) in zip(kinds, points, strict=True):
+        event = {"type": kind, "touchPoints": [{"x": x, "y": y}]}
+        session.send("Input.dispatchTouchEvent", event)
+    event = {"type": "touchEnd", "touchPoints": []}
+    session.send("Input.dispatchTouchEvent", event)
+    page.evaluate(SETTLED)
+
+
+def agrees(page):
+    """See that the page's numbers are those that Python computes."""
+    names = "x_train", "y_train", "w", "kernel", "x_test", "truth", "query"
+    live = Live(**{name: get(page, name) for name in names})
+    found = page.evaluate(NUMBERS)
+    for name in "y_hat", "loss", "weights":
+        expected = getattr(live, name)
+        np.testing.assert_allclose(found[name], expected, 0, 1e-6)
+    assert found["effective"] == pytest.approx(live.effective, rel=1e-6)
+    return live, found
+
+
+@pytest.mark.parametrize(
+    "kernel", ["gaussian", "boxcar", "triangular", "epanechnikov"]
+)
+def test_numbers_are_pythons(open_figure, kernel):
+    page = open_figure()
+    for w in 0.1, 1, 4.12, 23, 100:
+        for query in 0, 1.3, 2.5:
+            put(page, w=w, kernel=kernel, query=query)
+            agrees(page)
+
+
+def test_queries_without_a_key_are_gaps_and_are_counted(open_figure):
+    page = open_figure()
+    put(page, kernel="boxcar", w=20, query=1.3)
+    live, found = agrees(page)
+    gaps = int(np.isnan(live.y_hat).sum())
+    assert found["gaps"] == gaps > 0 and np.isnan(live.weights).all()
+    words = f"{gaps} of 101 queries have no key in range"
+    page.get_by_role("status").get_by_text(words).wait_for()
+    path = page.locator(".lv-fit .lv-plot .lv-pred").get_attribute("d")
+    runs = np.isfinite(np.r_[np.nan, live.y_hat])
+    assert path.count("M") == np.sum(np.diff(runs.astype(int)) == 1)
+
+
+def test_sliders_menu_and_buttons_are_reached_by_keyboard(open_figure):
+    page = open_figure()
+    page.keyboard.press("Tab")
+    page.keyboard.press("ArrowRight")
+    w = page.get_by_role("slider", name="w, the inverse width")
+    assert get(page, "w") == pytest.approx(10**0.01)
+    page.evaluate(SETTLED)
+    assert w.get_attribute("aria-valuetext") == "w = 1.02"
+    page.keyboard.press("Tab")
+    page.keyboard.press("ArrowLeft")
+    assert get(page, "query") == pytest.approx(2.475)
+    page.keyboard.press("Tab")
+    page.keyboard.press("ArrowDown")
+    assert get(page, "kernel") == "boxcar"
+    page.get_by_role("button", name="Reset").press("Enter")
+    assert (get(page, "w"), get(page, "kernel")) == (1, "gaussian")
+    page.evaluate(SETTLED)
+    page.get_by_role("button", name="Go to the best w").press("Enter")
+    assert get(page, "w") == pytest.approx(4.123, abs=0.01)
+    words = "w = 4.12, gaussian, 50 pairs: leave-one-out loss 0.274"
+    page.get_by_role("status").get_by_text(words).wait_for()
+
+
+def test_best_w_leaves_no_pair_out(open_figure):
+    page = open_figure()
+    page.get_by_label("kernel").select_option("boxcar")
+    page.evaluate(SETTLED)
+    page.get_by_role("button", name="Go to the best w").click()
+    found = agrees(page)[1]
+    assert found["left"] == 0
+    put(page, w=100)
+    assert page.evaluate(NUMBERS)["left"] > 0
+
+
+def test_mouse_drags_the_query_and_a_pair(open_figure):
+    page = open_figure()
+    x, y = centre(page.locator(".lv-grip"))
+    scale = page.evaluate(
+        "[...document.querySelectorAll('.lv-fit .lv-axes text')].slice(1, 3)"
+        ".map((t) => [+t.textContent, t.getBoundingClientRect().x])"
+    )
+    unit = (scale[1][1] - scale[0][1]) / (scale[1][0] - scale[0][0])
+    drag(page, (x, y), (x - unit, y + 40))
+    assert get(page, "query") == pytest.approx(1.5, abs=0.02)
+    last = page.locator(PAIRS).nth(49)
+    x, y = centre(last)
+    drag(page, (x, y), (x - 2 * unit, y - 60))
+    moved = get(page, "x_train")[49], get(page, "y_train")[49]
+    assert moved[0] == pytest.approx(X[49] - 2, abs=0.02)
+    assert moved[1] > Y[49] and get(page, "x_train")[:49] == X[:49].tolist()
+    assert centre(last) == pytest.approx((x - 2 * unit, y - 60), abs=1)
+    agrees(page)
+
+
+def test_a_finger_drags_the_query_and_a_pair(open_figure):
+    page = open_figure(390, has_touch=True, is_mobile=True)
+    for name in ".lv-grip", f"{PAIRS} >> nth=49":
+        page.locator(name).scroll_into_view_if_needed()
+        x, y = centre(page.locator(name))
+        touch_drag(page, (x, y), (x - 60, y + 30))
+    assert 1 < get(page, "query") < 2
+    assert get(page, "x_train")[49] < 4 and get(page, "y_train")[49] < Y[49]
+    agrees(page)
+
+
+def test_pairs_are_added_and_removed_by_pointer(open_figure):
+    page = open_figure(has_touch=True)
+    plot = page.locator(".lv-fit .lv-plot > svg")
+    corner = {"x": 600, "y": 100}
+    plot.dblclick(position=corner)
+    page.evaluate(SETTLED)
+    assert len(get(page, "x_train")) == len(get(page, "y_train")) == 51
+    agrees(page)
+    page.mouse.dblclick(*centre(page.locator(PAIRS).nth(50)))
+    assert get(page, "x_train") == X.tolist()
+    page.get_by_role("button", name="Add pairs").tap()
+    plot.tap(position=corner)
+    assert len(get(page, "x_train")) == 51
+    page.get_by_role("button", name="Remove the chosen pair").tap()
+    assert get(page, "x_train") == X.tolist()
+    page.get_by_role("status").get_by_text("50 pairs").wait_for()
+
+
+def test_one_tab_stop_leads_to_all_pairs(open_figure):
+    page = open_figure()
+    page.get_by_label("kernel").focus()
+    focused = "document.activeElement.getAttribute('aria-label')"
+
+    def press(key):
+        page.keyboard.press(key)
+        page.evaluate(SETTLED)
+        return page.evaluate(focused) or ""
+
+    assert press("Tab").startswith("pair 1 of 50")
+    assert press("ArrowRight").startswith("pair 2 of 50")
+    assert press("End").startswith("pair 50 of 50")
+    assert press("ArrowLeft").startswith("pair 49 of 50")
+    press("Shift+ArrowUp")
+    press("+")
+    step = (get(page, "y_train")[48] - Y[48]) / 2
+    assert step > 0 and get(page, "x_train") == X.tolist()
+    press("Shift+ArrowLeft")
+    assert get(page, "x_train")[48] < X[48]
+    assert press("Delete").endswith(tuple("0123456789"))
+    assert len(get(page, "x_train")) == 49
+    assert press("a").startswith("pair 31 of 50: x 2.5,")
+    agrees(page)
+    press("Tab")
+    assert page.evaluate("document.activeElement.textContent").startswith("Go")
+
+
+def test_the_last_pair_stays(open_figure):
+    page = open_figure()
+    put(page, x_train=[1.0], y_train=[2.0])
+    assert page.get_by_role("button", name="Remove").is_disabled()
+    page.locator(PAIRS).press("Delete")
+    assert get(page, "x_train") == [1]
+
+
+def test_a_change_from_python_is_drawn(open_figure):
+    page = open_figure()
+    put(page, x_train=[0, 10, 20], y_train=[0, 100, 50], w=0.2, truth=[])
+    assert page.locator(PAIRS).count() == 3
+    assert not page.locator(".lv-has-truth").is_visible()
+    agrees(page)
+    page.evaluate("stop()")
+    put(page, x_train=[0, 1], y_train=[0, 1])
+    assert page.locator(PAIRS).count() == 3
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing_serious(open_figure, scheme, width):
+    page = open_figure(width, color_scheme=scheme)
+    put(page, kernel="boxcar", w=20)
+    page.locator(PAIRS).first.focus()
+    report = Axe().run(page).response["violations"]
+    faults = [f for f in report if f["impact"] in ("serious", "critical")]
+    assert faults == [], json.dumps(faults, indent=1)[:3000]
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+def test_colours_follow_the_page_and_else_the_system(open_figure):
+    paper = "getComputedStyle(document.querySelector('.d2l-live'))"
+    paper += ".backgroundColor"
+    light, dark = "rgb(255, 255, 255)", "rgb(23, 25, 28)"
+    for scheme, system in ("light", light), ("dark", dark):
+        page = open_figure(color_scheme=scheme)
+        assert page.evaluate(paper) == system
+        for name, value, expected in (
+            ("data-theme", "light", light),
+            ("data-theme", "dark", dark),
+            ("data-theme", "auto", system),
+            ("data-jp-theme-light", "true", light),
+            ("data-jp-theme-light", "false", dark),
+        ):
+            page.evaluate(
+                "([n, v]) => document.body.setAttribute(n, v)", [name, value]
+            )
+            page.evaluate(SETTLED)
+            assert page.evaluate(paper) == expected, (scheme, name, value)
+            cell = page.locator(PAIRS).first.get_attribute("fill")
+            bright = int(re.findall(r"\d+", cell)[0]) > 200
+            assert bright == (expected == light)  # no weight: paper's colour
+
+
+def test_step_times_are_reported(open_figure, capsys):
+    page = open_figure()
+    moves = {
+        "the w slider": "model.set('w', 10 ** (i / 100 - 0.5))",
+        "the query": "model.set('query', i / 40)",
+        "a pair": "model.set('y_train', "
+        "model.get('y_train').with(20, Math.sin(i / 9)))",
+    }
+    for name, move in moves.items():
+        times = page.evaluate(
+            "async () => { times.length = 0; for (let i = 0; i < 200; i++) {"
+            f"{move}; await new Promise((go) => setTimeout(() => "
+            "requestAnimationFrame(go), 0)); } return times; }"
+        )
+        steps = sorted(times)[-200:]
+        with capsys.disabled():
+            print(
+                f"\na step of {name}: median {statistics.median(steps):.1f} "
+                f"ms, 95 % below {steps[190]:.1f} ms (50 keys, 101 queries)"
+            )
+        assert len(times) >= 200
