@@ -16,12 +16,11 @@ def check(*answers):
         title = exercise.__name__.replace("_", " ").capitalize()
         try:
             exercise(*map(plain, signature(exercise).parameters, answers))
-        except Exception as error:  # whatever an unfinished answer raises
-            kind = type(error).__name__ + ": "
-            kind = "" if isinstance(error, AssertionError) else kind
-            print(f"{title}: not yet. {kind}{error}")
-        else:
             print(f"{title}: right.")
+        except AssertionError as error:
+            print(f"{title}: not yet. {error}")
+        except Exception as error:  # whatever an unfinished answer raises
+            print(f"{title}: not yet. {type(error).__name__}: {error}")
 
     return run
 
