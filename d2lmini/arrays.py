@@ -30,17 +30,16 @@ def as_array(value, name, level=3, n=None):
     """Return new float64s, as (n,) where n is given; n=0 takes any length."""
     try:
         array = to_numpy(value)
-        real = np.can_cast(array.dtype, float, "same_kind")
+        value = array if array.ndim else value  # whose shape messages tell
+        array = array.astype(float, casting="same_kind")
     except Exception as error:
         kind = ValueError if isinstance(error, ValueError) else TypeError
         require(False, name, "numbers, in rows of equal length", value, kind)
     require(array.size, name, "at least one value", array)
-    require(real, name, "numbers", array if array.ndim else value, TypeError)
     if n is not None:
         shapes = (n or array.size,), (n or array.size, 1)
         require(array.shape in shapes, name, f"shape {shapes[0]}", array)
         array = array.ravel()
-    array = array.astype(float)
     gaps = ~np.isfinite(array)
     if level and gaps.any():
         warn(f"{name}: {gaps.sum()} NaN or inf left as gaps", stacklevel=level)
@@ -64,6 +63,4 @@ def as_floats(value, name):
     if isinstance(value, list | tuple):
         parts = [[None] if v is None else as_floats(v, name) for v in value]
         return [number for part in parts for number in part]
-    if isinstance(value, float | int):
-        return [float(value)]
     return as_array(value, name, 0).ravel().tolist()

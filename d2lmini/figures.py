@@ -1,26 +1,22 @@
 """Curves, heatmaps and training curves, for screen, projector and print."""
 
 from itertools import cycle
+from pathlib import Path
 from time import monotonic
 
 import IPython.display
 import numpy as np
 from matplotlib import pyplot as plt
+from matplotlib import rc_params_from_file
+from matplotlib_inline.backend_inline import set_matplotlib_formats
 
 from d2lmini.arrays import as_array, as_floats, as_lines, require
 
 FMTS = ("-", "m--", "g-.", "r:")
-# Okabe and Ito's colours, without the yellow that vanishes on white.
-COLORS = {"b": "#0072B2", "r": "#D55E00", "g": "#009E73", "m": "#CC79A7"}
-COLORS |= {"y": "#E69F00", "c": "#56B4E9", "k": "#000000"}
-PALETTE = list(COLORS.values())
-STYLE = {
-    "axes.axisbelow": True, "axes.prop_cycle": plt.cycler(color=PALETTE),
-    "axes.titlesize": "medium", "grid.color": "0.88", "lines.linewidth": 2,
-    "savefig.bbox": "tight", "svg.hashsalt": "d2lmini",
-    # Text as text: smaller than outlines, and a reader can search and copy it.
-    "svg.fonttype": "none", "font.sans-serif": ["DejaVu Sans", "Verdana"],
-}  # fmt: skip
+LOOK = Path(__file__).with_name("look.mplstyle")
+STYLE = rc_params_from_file(LOOK, use_default_template=False)
+PALETTE = STYLE["axes.prop_cycle"].by_key()["color"]
+COLORS = dict(zip("brgmyck", PALETTE, strict=True))  # letters in formats
 
 
 def notebook_shell():
@@ -36,8 +32,6 @@ def use_svg_display():
     Files need ``savefig(..., metadata={"Date": None, "Creator": None})``.
     """
     if notebook_shell():
-        from matplotlib_inline.backend_inline import set_matplotlib_formats
-
         set_matplotlib_formats("svg", metadata={"Date": None, "Creator": None})
     if plt.rcParams["svg.hashsalt"] != STYLE["svg.hashsalt"]:
         plt.rcParams.update(STYLE)  # once: what is changed later stays
@@ -135,15 +129,14 @@ def show_heatmaps(
     norm.autoscale(np.ma.masked_invalid(panels))
     # Long strips would leave no room for themselves: let their cells stretch.
     aspect = "equal" if 0.6 < queries / keys < 1.6 else "auto"
-    look = {"cmap": cmap, "norm": norm, "interpolation": "none"}
     if tuple(figsize) == (2.5, 2.5):  # d2l's default suits a single panel
         figsize = 1 + 1.7 * columns, 0.6 + 1.9 * rows
     use_svg_display()
     fig = plt.figure(figsize=figsize, layout="compressed")
     axes = fig.subplots(rows, columns, sharex=True, sharey=True, squeeze=False)
     for (i, j), ax in np.ndenumerate(axes):
-        image = ax.imshow(panels[i, j], aspect=aspect, **look)
-        ax.set(title=names[j], xlabel=xlabel, ylabel=ylabel)
+        image = ax.imshow(panels[i, j], cmap, norm, interpolation="none")
+        ax.set(title=names[j], xlabel=xlabel, ylabel=ylabel, aspect=aspect)
         ax.label_outer()
         ax.locator_params(nbins=4, integer=True)
     fig.colorbar(image, ax=axes, shrink=0.8)
@@ -171,20 +164,19 @@ class Animator:
         self._fig = (plt.Figure if shell else plt.figure)(figsize=figsize)
         self._fig.subplots(nrows, ncols)
         self._fig.draw = lambda gc: plt.Figure.draw(self.fig, gc)  # all points
-        self.X, self.Y, self.fmts, self._look = None, None, fmts, look[1:]
+        self.X, self.Y, self._look = None, None, look
         self._display, self._stale, self._due = None, True, 0
         if shell:  # at once, so that it stands above what the loop prints
             self._show()
 
-    def config_axes(self):
-        """Bring the first axes up to date, and return the figure."""
+    @property
+    def fig(self):
+        """The figure, with all its points."""
         if self._stale:
             self._stale = False
-            X, Y = self.X or [], self.Y or []
-            draw(self._fig.axes[0], X, Y, self.fmts, *self._look)
+            draw(self._fig.axes[0], self.X or [], self.Y or [], *self._look)
         return self._fig
 
-    fig = property(config_axes, doc="The figure, with all its points.")
     axes = property(lambda self: self.fig.axes, doc="The animated one first.")
 
     def add(self, x, y):
@@ -196,14 +188,12 @@ class Animator:
         count = len(self.Y or ys)
         require(0 < len(ys) == count, "y", f"{count} values, one per line", y)
         require(len(xs) in (1, count), "x", f"1 or {count} values", x)
-        if not abs(sum(filter(None, ys))) < np.inf:
-            as_array([y for y in ys if y is not None], "y")  # warns
-        if not self.Y:
-            self.X, self.Y = [[] for _ in ys], [[] for _ in ys]
-        for i, (a, b) in enumerate(zip(cycle(xs), ys, strict=False)):
+        as_array([0 if y is None else y for y in ys], "y")  # warns of gaps
+        self.X, self.Y = self.X or [[] for _ in ys], self.Y or [[] for _ in ys]
+        for X, Y, a, b in zip(self.X, self.Y, cycle(xs), ys, strict=False):
             if a is not None and b is not None:
-                self.X[i].append(a)
-                self.Y[i].append(b)
+                X.append(a)
+                Y.append(b)
         self._stale = True
         if self._shell and (not self._display or monotonic() > self._due):
             self._show()
