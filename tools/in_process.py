@@ -42,11 +42,17 @@ def run_lesson(name, framework, **constants):
         source = cell.source
         if "n_train, n_test, seed =" in source:
             source = source.replace("\n\n", f"\n{assignments(constants)}\n", 1)
-        with contextlib.redirect_stdout(io.StringIO()) as said:
-            exec(compile(source, f"{name}:{cell.id}", "exec"), namespace)
-        plt.close("all")
-        trace.append(Ran(cell.id, numbers(namespace), said.getvalue()))
+        printed = execute(source, namespace, f"{name}:{cell.id}")
+        trace.append(Ran(cell.id, numbers(namespace), printed))
     return trace
+
+
+def execute(source, namespace, name):
+    """Execute code, close its figures, and return what it prints."""
+    with contextlib.redirect_stdout(io.StringIO()) as said:
+        exec(compile(source, name, "exec"), namespace)
+    plt.close("all")
+    return said.getvalue()
 
 
 def assignments(constants):

@@ -4,8 +4,6 @@ A learner's answer is mostly nearly right. Each fault is one change of code in
 a solution, by the rules of mutants.py; texts, prints and plots are left alone.
 """
 
-import contextlib
-import io
 import os
 import re
 import sys
@@ -13,22 +11,11 @@ import warnings
 
 os.environ.setdefault("MPLBACKEND", "agg")
 
-from matplotlib import pyplot as plt
-
 from tools import lesson as lessons
+from tools.in_process import execute
 from tools.mutants import changes
 
 SPARED = re.compile(r"print|plot|show_heatmaps|legend|figsize|label")
-
-
-def quietly(source, namespace):
-    """Execute code and return what it prints."""
-    said = io.StringIO()
-    with contextlib.redirect_stdout(said), warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        exec(compile(source, "answer", "exec"), namespace)
-    plt.close("all")
-    return said.getvalue()
 
 
 def said_of(sources, check, namespace):
@@ -36,8 +23,8 @@ def said_of(sources, check, namespace):
     copied = dict(namespace)
     try:
         for source in sources:
-            quietly(source, copied)
-        return quietly(check, copied)
+            execute(source, copied, "answer")
+        return execute(check, copied, "check")
     except Exception as error:  # the learner sees the error at once
         return f"raised {type(error).__name__}"
 
@@ -64,14 +51,15 @@ def judge(name):
                     said = said_of(answers, cell.source, namespace)
                     yield cell.heading, f"[{rule}] {what}", said
             for source in solutions:
-                quietly(source, namespace)
+                execute(source, namespace, "answer")
             solutions = []
         if cell.kind == "code" and not cell.tags:
-            quietly(cell.source, namespace)
+            execute(cell.source, namespace, "cell")
 
 
 def main():
     """Print the answers that a check wrongly calls right, and the count."""
+    warnings.simplefilter("ignore")  # wrong answers divide by zero
     caught = planted = 0
     for name in lessons.names():
         for exercise, what, said in judge(name):
