@@ -255,8 +255,8 @@ const BODY = `<div class="lv-bar">
   <span>${swatch('<path class="lv-pred" d="M1 6H19"/>')}prediction</span>
   <span>${swatch('<path class="lv-now" d="M10 0V12"/>')}query</span>
   <span>${swatch('<circle class="lv-point" cx="5" cy="6" r="3" fill="none"/>'
-    + '<circle class="lv-point" cx="14" cy="6" r="5" fill="#ef3b2c"/>')}pair, larger
-    and redder with its weight</span></div>
+    + '<circle class="lv-point" cx="14" cy="6" r="5" fill="#ef3b2c"/>')}pair, by
+    its weight</span></div>
   <div class="lv-plot"><svg role="group" aria-label="The fit"><g class="lv-axes"
     aria-hidden="true"></g><path class="lv-truth"/><path class="lv-pred"/>
   <g aria-hidden="true"><path class="lv-now"/><rect class="lv-grip" width="18"
@@ -294,6 +294,9 @@ const show = (v, digits = 3) =>
 const put = (node, values) => {
   for (const name in values) node.setAttribute(name, values[name]);
 };
+
+// JupyterLab's shortcuts would take the keys of whatever lacks this mark.
+const keepKeys = (node) => node.setAttribute("data-lm-suppress-shortcuts", "true");
 
 function extent(list, margin) {
   const lo = Math.min(...list);
@@ -343,15 +346,15 @@ function axes(group, box, across, up, xLabel, yLabel, grid = true) {
     + text(0, 0, "middle", yLabel, `transform="translate(11 ${middle}) rotate(-90)"`);
 }
 
-export function render({ model, el }) {
+function render({ model, el }) {
   const root = document.createElement("div");
   root.className = "d2l-live";
   put(root, { role: "group", "aria-label": "Attention pooling, a live figure" });
-  root.dataset.lmSuppressShortcuts = "true"; // JupyterLab's keys stay away
   root.innerHTML = `<style>${STYLE}</style>${BODY}`;
   el.append(root);
 
   const all = (selector) => [...root.querySelectorAll(selector)];
+  all("input, select, button").forEach(keepKeys);
   const [wSlider, querySlider, kernelMenu] = all("input, select");
   const [fit, heat, loss] = all(".lv-plot > svg");
   const [toBest, toAdd, toRemove, toReset] = all("button");
@@ -394,7 +397,7 @@ export function render({ model, el }) {
 
   function layout(s) {
     width = root.clientWidth;
-    const wide = width >= 700;
+    const wide = width >= 800;
     root.classList.toggle("lv-wide", wide);
     const size = (svg, height, margin) => {
       const across = svg.parentNode.clientWidth;
@@ -473,6 +476,7 @@ export function render({ model, el }) {
     while (circles.length < n) {
       const circle = document.createElementNS("http://www.w3.org/2000/svg", "circle");
       put(circle, { class: "lv-point", role: "option" });
+      keepKeys(circle);
       circles.push(group.appendChild(circle));
     }
     chosen = Math.min(chosen, n - 1);
@@ -552,6 +556,9 @@ export function render({ model, el }) {
 
   function draw() {
     frame = 0;
+    width = root.clientWidth && width;
+    if (!root.clientWidth) return; // not shown yet: the observer will tell
+    palette = palette || readPalette();
     const s = read();
     if (dirty.data) curve = lossCurve(s.x_train, s.y_train, s.kernel);
     if (dirty.layout) layout(s);
@@ -566,7 +573,7 @@ export function render({ model, el }) {
   }
 
   // The canvas cannot read CSS variables: 256 colours, made once per theme.
-  function repaint() {
+  function readPalette() {
     const stops = getComputedStyle(root).getPropertyValue("--heat").split(",")
       .map((hex) => [1, 3, 5].map((i) => parseInt(hex.trim().slice(i, i + 2), 16)));
     const colours = Array.from({ length: 256 }, (_, i) => {
@@ -574,8 +581,12 @@ export function render({ model, el }) {
       const k = Math.min(Math.floor(at), stops.length - 2);
       return stops[k].map((v, c) => Math.round(v + (at - k) * (stops[k + 1][c] - v)));
     });
-    palette = { css: colours.map((c) => `rgb(${c})`), pixels: new Uint32Array(
+    return { css: colours.map((c) => `rgb(${c})`), pixels: new Uint32Array(
       new Uint8ClampedArray(colours.flatMap((c) => [...c, 255])).buffer) };
+  }
+
+  function repaint() {
+    palette = null;
     schedule({});
   }
 

@@ -107,14 +107,16 @@ class Live(anywidget.AnyWidget):
     @t.validate("x_train", "y_train", "x_test", "truth")
     def _same_lengths(self, proposal):
         name, value = proposal.trait.name, proposal.value
-        partner = {"x_train": "y_train", "y_train": "x_train"}
-        partner |= {"x_test": "truth", "truth": "x_test"}
-        other = getattr(self, partner[name])
-        free = "truth" in (name, partner[name]) and not (value and other)
-        expected = f"{len(other)} numbers, as many as {partner[name]}"
-        expected += " (set_pairs sets both)" if "train" in name else ""
-        ok = free or len(value) == len(other)
-        require(ok, name, expected, np.array(value), BadValue)
+        if "train" in name:
+            other = "y_train" if name == "x_train" else "x_train"
+            n = len(getattr(self, other))
+            expected = f"{n} numbers, as many as {other} (set_pairs sets both)"
+            require(len(value) == n, name, expected, np.array(value), BadValue)
+        else:  # whichever is new, the truth is what does not fit
+            ends = {"x_test": self.x_test, "truth": self.truth, name: value}
+            n, truth = len(ends["x_test"]), np.array(ends["truth"])
+            expected = f"{n} numbers, as many as x_test, or none"
+            require(truth.size in (0, n), "truth", expected, truth, BadValue)
         if name == "x_test":
             rising = len(value) > 1 and np.all(np.diff(value) > 0)
             expected = "two or more numbers in rising order"

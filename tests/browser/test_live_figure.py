@@ -2,7 +2,6 @@
 
 import json
 import re
-import shutil
 import statistics
 from pathlib import Path
 
@@ -14,15 +13,10 @@ pytest.importorskip("axe_playwright_python")
 pytest.importorskip("anywidget")
 
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import sync_playwright
 
 from d2lmini.live import Live
 
 SOURCE = Path(__file__).resolve().parents[2] / "d2lmini/live.js"
-CHROMIUM = shutil.which("chromium")
-FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"]
-FLAGS += ["--disable-background-networking", "--disable-component-update"]
-FLAGS += ["--disable-sync"]
 PAGE = """<!doctype html>
 <html lang="en"><meta charset="utf-8"><title>The live figure</title>
 <meta name="viewport" content="width=device-width, initial-scale=1">
@@ -38,7 +32,7 @@ PAGE = """<!doctype html>
     window.times.push(performance.now() - start);
   });
   SOURCE
-  window.derive = derive;
+  Object.assign(window, { derive, render });
   window.model = plainModel(VALUES);
   window.stop = render({ model, el: document.getElementById("figure") });
 })();</script></body></html>"""
@@ -54,14 +48,6 @@ X = np.sort(rng.uniform(0, 5, 50))
 Y = 2 * np.sin(X) + X**0.8 + rng.normal(0, 0.5, 50)
 GRID = np.linspace(0, 5, 101)
 TRUTH = 2 * np.sin(GRID) + GRID**0.8
-
-
-@pytest.fixture(scope="module")
-def browser():
-    if CHROMIUM is None:
-        pytest.skip("no chromium on the path")
-    with sync_playwright() as playwright:
-        yield playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
 
 
 @pytest.fixture
@@ -296,6 +282,26 @@ def test_a_change_from_python_is_drawn(open_figure):
     page.evaluate("stop()")
     put(page, x_train=[0, 1], y_train=[0, 1])
     assert page.locator(PAIRS).count() == 3
+
+
+def test_jupyterlab_may_show_it_later_and_takes_no_key(open_figure):
+    page = open_figure()
+    page.evaluate(
+        "() => { window.later = document.createElement('div');"
+        "render({ model, el: later }); }"
+    )
+    put(page, w=3)
+    page.evaluate("document.querySelector('main').append(later)")
+    page.evaluate(SETTLED)
+    figures = page.locator(".d2l-live")
+    first, second = figures.nth(0), figures.nth(1)
+    for figure in first, second:
+        assert figure.locator(PAIRS).count() == 50
+        tiles = figure.locator(".lv-numbers b").all_inner_texts()
+        assert tiles[0] == "3"
+    stops = second.locator(f"input, select, button, {PAIRS}")
+    mark = "data-lm-suppress-shortcuts"  # on the very target, not around it
+    assert stops.count() == second.locator(f"[{mark}]").count() == 57
 
 
 @pytest.mark.parametrize("width", [390, 1280])
