@@ -61,7 +61,7 @@ nbval: setup ## re-execute notebooks and compare (NOTEBOOK=path for just one)
 
 book slides: EXTRA = book
 book: setup ## make the pages, in build/book: every framework in tabs
-	@$(RUN) -m tools.book
+	@$(RUN) -m tools.book --site '$(SITE)'
 
 slides: setup ## make a deck of each lesson and framework, in build/slides
 	@$(RUN) -m tools.book.slides --frameworks '$(CHOICE)' --lesson '$(LESSON)'

@@ -13,6 +13,8 @@ except ImportError as error:
     words = "the live figure needs anywidget: pip install anywidget"
     raise ImportError(words) from error
 
+# What a notebook keeps besides the text, so that a page can begin with it.
+MIME = "application/vnd.d2lmini.live+json"
 KERNELS = {
     "gaussian": lambda u: np.exp((np.min(u**2, -1, keepdims=True) - u**2) / 2),
     "boxcar": lambda u: (np.abs(u) <= 1).astype(float),
@@ -163,6 +165,18 @@ class Live(anywidget.AnyWidget):
         """
         weights = self._pool(self.x_train, leave_out=True)
         return _mean((weights @ np.array(self.y_train) - self.y_train) ** 2)
+
+    def _repr_mimebundle_(self, **options):
+        """Return the figure, its text, and the values it begins with."""
+        made = super()._repr_mimebundle_(**options)
+        data, metadata = made if isinstance(made, tuple) else (made, {})
+        names = "x_train", "y_train", "x_test", "truth", "query", "w", "kernel"
+        values = {name: getattr(self, name) for name in names}
+        return {
+            **(data or {}),
+            "text/plain": repr(self),
+            MIME: values,
+        }, metadata
 
     def __repr__(self):
         """Return the numbers of the figure, for outputs without a browser."""

@@ -326,6 +326,18 @@ def test_missing_broken_and_unknown_notebooks_are_named(project, finished):
     assert "scratch.ipynb: belongs to no lesson" in found
 
 
+def test_a_figure_without_a_text_is_named(project):
+    source = project / "notebooks" / "source" / "01_tiny.md"
+    draws = "import d2lmini as d2l\n\nd2l.plot([1, 2], [3, 4])"
+    source.write_text(HEAD + "# Tiny\n\nWords.\n\n" + code(draws))
+    assert run_build(project).returncode == 0
+    (problem,) = check_numpy(project)
+    assert 'option "alt"' in problem
+    cell = code(draws).replace("ipython3\n", "ipython3\n:alt: A line.\n\n")
+    source.write_text(HEAD + "# Tiny\n\nWords.\n\n" + cell)
+    assert check_numpy(project) == []
+
+
 def test_committed_notebooks_hold_nothing_of_any_machine():
     for path in lessons.NOTEBOOKS.glob("*/*.ipynb"):
         notebook = json.loads(path.read_text())

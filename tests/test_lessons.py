@@ -88,8 +88,8 @@ def test_every_number_in_the_prose_is_printed_or_used_by_a_cell(name):
     missing = [
         f"{number} (line {cell.line}, {cell.heading})"
         for cell in lessons.read(name).cells
-        if cell.kind == "markdown"
-        for number in numbers_in(cell.source)
+        for prose in (cell.alt, cell.source * (cell.kind == "markdown"))
+        for number in numbers_in(prose)
         if not vouched_for(number, shown)
     ]
     assert not missing, "no cell vouches for: " + "; ".join(missing)

@@ -24,6 +24,7 @@ from nbformat.v4 import (
 
 from tools.nbsight import MIME, startup_code
 from tools.nbsight.compare import (
+    WIDGET,
     Tolerance,
     figure_differences,
     output_differences,
@@ -94,6 +95,18 @@ def test_a_stated_tolerance_is_used():
     wide = Tolerance(rtol=1e-2, tagged=True)
     assert text_differences("2.3456", "2.3500", wide) == []
     assert text_differences("2.3456", "2.4000", wide)
+
+
+def test_a_widget_is_compared_by_its_text_and_must_not_vanish():
+    def widget(text, model=None):
+        view = {WIDGET: {"model_id": model}} if model else {}
+        data = {"text/plain": text, **view}
+        return [new_output("execute_result", data)]
+
+    assert not output_differences(widget("w = 4", "1f"), widget("w = 4", "2e"))
+    assert not output_differences(widget("w = 4"), widget("w = 4", "2e"))
+    assert output_differences(widget("w = 4", "1f"), widget("w = 5", "1f"))
+    assert output_differences(widget("w = 4", "1f"), widget("w = 4"))
 
 
 def test_numbers_in_json_are_compared():

@@ -22,6 +22,7 @@ import nbformat
 
 from tools import lesson as lessons
 from tools.frameworks import FRAMEWORKS, chosen, why_missing
+from tools.nbsight.compare import WIDGET
 from tools.nbsight.execute import execute
 
 BUILD = lessons.ROOT / "build"
@@ -143,6 +144,7 @@ def build_one(lesson, framework, folder=lessons.NOTEBOOKS, build=BUILD):
             if output.get("name") == "stderr":
                 return f"cell {cell.id} printed on stderr: {output.text}"
             data = output.get("data", {})
+            data.pop(WIDGET, None)
             if "image/svg+xml" in data:
                 data["image/svg+xml"] = compact(data["image/svg+xml"])
     put_in_place(ran, path, build)

@@ -99,6 +99,20 @@ def executed(notebook):
             yield f"{place}: its output is missing ({missing}); {again}"
 
 
+def undescribed(notebook, lesson, framework):
+    """Yield where a figure has no text for those who do not see it."""
+    alts = {cell.id: cell.alt for cell in lesson.cells_of(framework)}
+    for cell in notebook.cells:
+        for output in cell.get("outputs", []):
+            drawn = "image/svg+xml" in output.get("data", {})
+            if drawn and not alts[cell.id]:
+                first = cell.source.splitlines()[0]
+                yield (
+                    f'cell {cell.id} ("{first}"): say in its option "alt" '
+                    "what the figure shows, for those who do not see it"
+                )
+
+
 def check_notebook(lesson, framework, folder):
     """Yield what is wrong with one notebook, each with its remedy."""
     path = folder / framework / f"{lesson.name}.ipynb"
@@ -117,6 +131,8 @@ def check_notebook(lesson, framework, folder):
     generated = lesson.notebook(framework)
     differences = list(compare_cells(notebook, generated))
     yield from differences or executed(notebook)
+    if not differences:
+        yield from undescribed(notebook, lesson, framework)
     if path.stat().st_size > MOST_BYTES:
         yield f"{path.stat().st_size} bytes, expected at most {MOST_BYTES}"
 

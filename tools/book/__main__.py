@@ -13,9 +13,12 @@ import sys
 import zipfile
 from pathlib import Path
 
+import nbformat
+
 from tools import lesson as lessons
 from tools.book import agreement
 from tools.book import lessons as pages
+from tools.build import dumps
 from tools.frameworks import FRAMEWORKS
 
 ROOT = lessons.ROOT
@@ -85,16 +88,30 @@ def zip_name(framework):
     return f"attention-pooling-{framework}.zip"
 
 
-def downloads():
-    """Return the notebooks, and a zip of each framework's: {path: bytes}."""
+def downloads(site):
+    """Return the notebooks, and a zip of each framework's: {path: bytes}.
+
+    Args:
+        site: the book's address, for links from notebooks back to pages, or
+            "" for links within the folder.
+    """
     files = {}
     for framework in FRAMEWORKS:
         for name in lessons.names():
             path = f"{framework}/{name}.ipynb"
-            file = lessons.NOTEBOOKS / path
-            files[f"notebooks/{path}"] = file.read_bytes()
+            page = f"{site or '../..'}/{name}.html?framework={framework}"
+            files[f"notebooks/{path}"] = with_link(path, page)
         files[f"notebooks/{zip_name(framework)}"] = archive(framework)
     return files
+
+
+def with_link(path, page):
+    """Return a notebook, below its title a link to its page."""
+    notebook = nbformat.read(lessons.NOTEBOOKS / path, as_version=4)
+    title, rest = notebook.cells[0].source.split("\n", 1)
+    link = f"[This lesson as a page, in all frameworks]({page})"
+    notebook.cells[0].source = f"{title}\n\n{link}\n{rest}"
+    return dumps(notebook).encode()
 
 
 def archive(framework):
@@ -146,14 +163,18 @@ def write(files, folder):
             partial.replace(path)
 
 
-def build(folder):
+def build(folder, site=""):
     """Make the book in ``folder/book``; what it is made of stays beside it.
+
+    Args:
+        folder: a path.
+        site: see `downloads`.
 
     Raises:
         SystemExit: Sphinx warned, which counts as an error here.
     """
     write(texts(), folder / "pages")
-    write(downloads(), folder / "downloads")
+    write(downloads(site), folder / "downloads")
     answer = subprocess.run(
         [
             *(sys.executable, "-m", "sphinx", "--builder", "html"),
@@ -180,8 +201,10 @@ def main():
     """Build, and say where the first page is."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--folder", type=Path, default=ROOT / "build")
-    folder = parser.parse_args().folder.absolute()
-    build(folder)
+    parser.add_argument("--site", default="", help="where it will stand")
+    arguments = parser.parse_args()
+    folder = arguments.folder.absolute()
+    build(folder, arguments.site.rstrip("/"))
     print(f"The book: {folder / 'book' / 'index.html'}")
 
 

@@ -30,6 +30,7 @@ mathjax_path = "tex-svg.js"
 html_copy_source = False
 html_show_sourcelink = False
 html_show_copyright = False
+html_show_search_summary = False  # would load pages, which files cannot
 # Printed text is no code to copy.
 copybutton_selector = "div.cell pre"
 

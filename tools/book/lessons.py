@@ -5,6 +5,7 @@ nothing is executed here. A page is MyST Markdown, for Sphinx.
 """
 
 import itertools
+import json
 import re
 from dataclasses import dataclass, field
 
@@ -12,12 +13,23 @@ import nbformat
 
 from tools import exercises
 from tools.frameworks import FRAMEWORKS
-from tools.lesson import NOTEBOOKS, LessonError
+from tools.lesson import NOTEBOOKS, ROOT, LessonError
 from tools.nbsight import MIME
 from tools.nbsight.compare import DEFAULT, figure_differences
 
 SVG = "image/svg+xml"
-UNMEASURED = re.compile(r"<!-- unmeasured:.*?-->\n*", re.S)
+LIVE = "application/vnd.d2lmini.live+json"  # what the live figure begins with
+LIVE_HTML = """\
+```{{raw}} html
+<div class="live-figure"></div>
+<script type="module">
+{module}
+const el = document.querySelector(".live-figure");
+render({{ model: plainModel({values}), el }});
+</script>
+```
+"""
+UNMEASURED = re.compile(r" *<!-- unmeasured:.*?-->", re.S)
 # Paragraphs that are set apart on a page, and the class they get.
 APART = {
     "**Predict.**": "predict",
@@ -196,6 +208,8 @@ def outputs_of(made, cell, here):
     """
     names = list(here)
     first = here[names[0]]
+    if any(LIVE in output.get("data", {}) for output in first):
+        return render(made, cell, first, "")
     if all(here[name] == first for name in names):
         return render(made, cell, first, "")
     alike = all(same(first, here[name]) for name in names)
@@ -250,6 +264,8 @@ def render(made, cell, outputs, suffix):
             name = f"{made.name[:2]}-{cell.id}-{next(count)}{suffix}.svg"
             made.pictures[name] = data[SVG]
             parts.append(picture(f"figures/{name}", cell.alt))
+        elif LIVE in data:
+            parts.append(live(data[LIVE]))
         elif output.output_type == "error":
             raise LessonError(f"{made.name}: {cell.place()}: holds an error")
         elif text_of(output):
@@ -260,6 +276,20 @@ def render(made, cell, outputs, suffix):
                 f"picture, got {', '.join(data)}"
             )
     return "".join(parts)
+
+
+def live(values):
+    """Return the live figure: the module that JupyterLab loads, inline.
+
+    (A page that is opened as a file can load no module from another file.)
+
+    Args:
+        values: of the model that the module draws, from the notebook.
+    """
+    module = (ROOT / "d2lmini" / "live.js").read_text("utf-8")
+    return LIVE_HTML.format(
+        module=module.strip(), values=json.dumps(values, sort_keys=True)
+    )
 
 
 def picture(path, alt):

@@ -26,6 +26,8 @@ NUMBER = re.compile(
 )
 HEX = re.compile("#[0-9a-f]{6}([0-9a-f]{2})?")
 NOTHING = object()
+# Holds a random handle into a living kernel: only its loss is a difference.
+WIDGET = "application/vnd.jupyter.widget-view+json"
 
 
 class Tolerance(NamedTuple):
@@ -311,13 +313,14 @@ def kind(output):
     data = output.get("data")
     if data is None:
         return output["output_type"]
+    data = set(data) - {WIDGET}
     if MIME in data:
         return "figure"
     known = ("image/", "html", "latex", "markdown", "json", "javascript")
     for word in known:
         if any(word in mime for mime in data):
             return word.replace("image/", "picture")
-    return "text" if set(data) == {"text/plain"} else " ".join(sorted(data))
+    return "text" if data == {"text/plain"} else " ".join(sorted(data))
 
 
 def output_differences(stored, now, tolerance=DEFAULT):
@@ -370,6 +373,8 @@ def _one_output(stored, now, tolerance):
     found, data, new = [], stored["data"], now["data"]
     leaf = partial(_plain_leaf, tolerance)
     for mime in {**data, **new}:
+        if mime == WIDGET and mime in new:
+            continue
         if mime not in new or mime not in data:
             words = "new, not stored" if mime in new else "stored, now missing"
             found.append(f"{mime}: {words}")

@@ -1,0 +1,184 @@
+"""Pages made of sources and outputs (tools/book), without a browser."""
+
+import re
+
+import numpy as np
+import pytest
+from nbformat.v4 import new_output
+
+from tools import lesson as lessons
+from tools.book import agreement
+from tools.book.__main__ import archive, write
+from tools.book.lessons import LIVE, page, stored
+from tools.frameworks import FRAMEWORKS
+from tools.nbsight import MIME
+
+HEAD = "---\njupytext:\n  text_representation:\n    format_name: myst\n---\n\n"
+OPENING = (
+    "# 01 Tiny\n\n**What you need.** About\nnothing, and about 5 minutes."
+)
+NAMES = list(FRAMEWORKS)
+
+
+def code(source, *options):
+    lines = "".join(f"{line}\n" for line in options)
+    return f"```{{code-cell}} ipython3\n{lines}\n{source}\n```\n\n"
+
+
+STEP = "".join(
+    code(f'x = "{name}"', f":tags: [{name}]") for name in FRAMEWORKS
+)
+SHARED = code("print(x)", ":alt: A line.")
+
+
+def made(text, outputs=None):
+    """Make a page; outputs: {(framework, cell id): outputs}."""
+    lesson = lessons.parse("01_tiny", f"{HEAD}{OPENING}\n\n{text}")
+    found = {
+        name: {
+            cell.id: (outputs or {}).get((name, cell.id), [])
+            for cell in lesson.cells_of(name)
+        }
+        for name in FRAMEWORKS
+    }
+    return page(lesson, found)
+
+
+def printed(text):
+    return [new_output("stream", name="stdout", text=text)]
+
+
+def drawn(svg, y):
+    line = f'axes[0].lines[0]\t{{"path":{{"x":[0.0,1.0],"y":[0.0,{y}]}}}}'
+    data = {"artists": [line], "dpi": 100, "size": [3.5, 2.5]}
+    picture = {"image/svg+xml": svg, MIME: data, "text/plain": "<Figure>"}
+    return [new_output("display_data", picture)]
+
+
+def everywhere(cell_id, outputs):
+    """Give each framework its outputs: a function of its place."""
+    return {(name, cell_id): outputs(i) for i, name in enumerate(NAMES)}
+
+
+def test_a_step_stands_in_tabs_and_a_shared_cell_once():
+    text = made(STEP + "Then\n\n" + SHARED).text
+    assert text.count("{tab-set}") == 1
+    for name, framework in FRAMEWORKS.items():
+        assert (
+            text.count(f"{{tab-item}} {framework.title}\n:sync: {name}") == 1
+        )
+        assert text.count(f'x = "{name}"') == 1
+    assert text.count("print(x)") == 1
+    assert text.count("\nThen\n") == 1
+
+
+def test_equal_outputs_stand_once_and_others_in_tabs():
+    equal = everywhere("01-tiny-2", lambda i: printed("value 1.25"))
+    assert made(SHARED, equal).text.count("value 1.25") == 1
+    other = everywhere("01-tiny-2", lambda i: printed(f"value {i}"))
+    text = made(SHARED, other).text
+    assert text.count("{tab-set}") == 1
+    assert all(f"value {i}" in text for i in range(len(NAMES)))
+
+
+def test_figures_that_look_the_same_get_quiet_tabs():
+    def result(step):
+        def drawing(i):
+            return drawn(f"<svg>{i}</svg>", 1 + i * step)
+
+        return made(SHARED, everywhere("01-tiny-2", drawing))
+
+    assert "frameworks quiet" in result(1e-9).text
+    assert "frameworks quiet" not in result(0.1).text
+    assert len(result(1e-9).pictures) == len(NAMES)
+    once = made(SHARED, everywhere("01-tiny-2", lambda i: drawn("<svg/>", 1)))
+    assert list(once.pictures.values()) == ["<svg/>"]
+    assert ":alt: A line." in once.text
+
+
+def test_a_figure_without_a_text_stops_the_book():
+    outputs = everywhere("01-tiny-2", lambda i: drawn("<svg/>", 1))
+    with pytest.raises(lessons.LessonError, match="'alt'"):
+        made(code("print(x)"), outputs)
+
+
+def test_a_lesson_without_minutes_stops_the_book():
+    lesson = lessons.parse("01_tiny", f"{HEAD}# 01 Tiny\n\nNo time at all.")
+    with pytest.raises(lessons.LessonError, match="minutes"):
+        page(lesson, {name: {"01-tiny-1": []} for name in FRAMEWORKS})
+
+
+def test_an_exercise_shows_a_stub_and_folds_the_rest():
+    text = made(
+        "### Exercise 1: Double it\n\nDouble `x`.\n\n"
+        + code("y = 2 * x  # (n,)", ":tags: [solution]")
+        + code(
+            "@d2l.check(y)\ndef exercise_1(y):\n    assert y", ":tags: [check]"
+        )
+        + '+++ {"tags": ["answer"]}\n\nTwice.\n\n+++\n\nNext.\n'
+    ).text
+    shown, check, rest = re.split(r":{6}\{dropdown\} .*\n", text)
+    assert "y = ...  # (n,)" in shown
+    assert "2 * x" not in shown + check
+    assert "@d2l.check(y)" in check
+    assert "2 * x" in rest and rest.index("Twice.") < rest.index("::::::\n")
+
+
+def test_formulas_comments_and_predictions_are_made_for_a_page():
+    text = made(
+        "A sum of\n$$y = x$$\nis 4. <!-- unmeasured: 4 (mine) -->\n\n"
+        "**Predict.** Is it?\n\n" + SHARED
+    ).text
+    assert "\n\n$$y = x$$\n\n" in text
+    assert "unmeasured" not in text
+    assert ":::{container} predict\n**Predict.** Is it?\n:::" in text
+
+
+def test_the_live_figure_begins_with_what_the_notebook_holds():
+    data = {LIVE: {"w": 2.5}, "text/plain": "Live(w=2.5)"}
+    outputs = [new_output("execute_result", data)]
+    text = made(SHARED, everywhere("01-tiny-2", lambda i: outputs)).text
+    assert 'plainModel({"w": 2.5})' in text
+    assert "export default" in text
+
+
+def test_a_notebook_that_is_missing_is_named(tmp_path):
+    lesson = lessons.read(lessons.names()[0])
+    with pytest.raises(lessons.LessonError, match="make notebooks"):
+        stored(lesson, tmp_path)
+
+
+def test_writing_leaves_equal_files_alone_and_removes_strangers(tmp_path):
+    write({"a.md": "one", "b/c.svg": b"two", "d.md": "old"}, tmp_path / "out")
+    before = (tmp_path / "out" / "a.md").stat().st_mtime_ns
+    write({"a.md": "one", "b/c.svg": b"new"}, tmp_path / "out")
+    assert (tmp_path / "out" / "a.md").stat().st_mtime_ns == before
+    assert (tmp_path / "out" / "b" / "c.svg").read_bytes() == b"new"
+    assert not (tmp_path / "out" / "d.md").exists()
+    assert not list(tmp_path.glob("*.partial"))
+
+
+def test_an_archive_has_the_same_bytes_each_time():
+    assert archive("numpy") == archive("numpy")
+
+
+def test_agreement_finds_every_pooling_and_its_largest_difference():
+    lesson = lessons.read(lessons.names()[1])
+    rows = agreement.predictions([(lesson, stored(lesson))])
+    names = [row["name"] for row in rows]
+    assert names[:3] == [
+        "average pooling",
+        "nonparametric pooling",
+        "book's recipe",
+    ]
+    for row in rows:
+        assert set(row["curves"]) == set(row["errors"]) == set(FRAMEWORKS)
+        for x, y in row["curves"].values():
+            assert x.shape == y.shape == (100,)
+        assert max(agreement.apart(row).values()) < 1e-5
+        x, y = row["curves"]["numpy"]
+        error = np.mean((y - row["truth"][1]) ** 2)
+        assert f"{error:.4f}" == row["errors"]["numpy"]
+    x, y = rows[0]["curves"]["mxnet"]
+    rows[0]["curves"]["mxnet"] = x, y + 0.25
+    assert agreement.apart(rows[0])["mxnet"] == pytest.approx(0.25, abs=1e-5)
