@@ -164,7 +164,7 @@ body[data-theme="dark"] .d2l-live, body[data-jp-theme-light="false"] .d2l-live {
   ${DARK} }
 .d2l-live * { box-sizing: border-box; }
 .d2l-live .lv-bar { display: grid; gap: .75rem 1.5rem; align-items: end; }
-.d2l-live.lv-wide .lv-bar { grid-template-columns: 2fr 2fr 1fr; }
+.d2l-live.lv-rows .lv-bar { grid-template-columns: 2fr 2fr 1fr; }
 .d2l-live label { display: block; margin: 0; color: var(--quiet); }
 .d2l-live label b { float: right; color: var(--ink); font-weight: 600;
   font-variant-numeric: tabular-nums; }
@@ -183,20 +183,28 @@ body[data-theme="dark"] .d2l-live, body[data-jp-theme-light="false"] .d2l-live {
 .d2l-live .lv-numbers { display: grid; gap: .75rem; margin: 1rem 0;
   grid-template-columns: 1fr 1fr; border: solid var(--rule);
   border-width: 1px 0; padding: .75rem 0; }
-.d2l-live.lv-wide .lv-numbers { grid-template-columns: repeat(4, 1fr); }
+.d2l-live.lv-rows .lv-numbers { grid-template-columns: repeat(4, 1fr); }
 .d2l-live .lv-numbers span { display: block; color: var(--quiet);
   font-size: .8125rem; }
 .d2l-live .lv-numbers b { display: block; font-size: 1.5rem; font-weight: 600;
   line-height: 1.25; font-variant-numeric: tabular-nums; }
 .d2l-live .lv-panels { display: grid; gap: 1rem 1.75rem;
   grid-template-columns: minmax(0, 1fr); }
+.d2l-live.lv-rows .lv-panels {
+  grid-template-columns: repeat(2, minmax(0, 1fr)); }
+.d2l-live.lv-rows .lv-fit { grid-column: span 2; }
 .d2l-live.lv-wide .lv-panels {
   grid-template-columns: minmax(0, 8fr) minmax(0, 5fr); }
-.d2l-live.lv-wide .lv-fit { grid-row: span 2; }
+.d2l-live.lv-wide .lv-fit { grid-area: 1 / 1 / span 2; }
 .d2l-live .lv-title { display: flex; flex-wrap: wrap; gap: 0 1rem;
   min-height: 1.5rem; }
 .d2l-live .lv-title strong { font-weight: 600; margin-right: auto; }
-.d2l-live:not(.lv-wide) .lv-fit strong { flex-basis: 100%; }
+.d2l-live:not(.lv-rows) .lv-fit strong { flex-basis: 100%; }
+/* On a phone the fit follows the sliders at once, so that both are seen. */
+.d2l-live:not(.lv-rows) { display: flex; flex-direction: column; }
+.d2l-live:not(.lv-rows) .lv-bar { margin-bottom: 1rem; }
+.d2l-live:not(.lv-rows) .lv-numbers { order: 1; }
+.d2l-live:not(.lv-rows) :is(.lv-buttons, p) { order: 2; }
 .d2l-live .lv-title span { color: var(--quiet); white-space: nowrap;
   font-size: .8125rem; }
 .d2l-live .lv-title svg { display: inline-block; width: 20px; height: 12px;
@@ -399,6 +407,7 @@ function render({ model, el }) {
     width = root.clientWidth;
     const wide = width >= 800;
     root.classList.toggle("lv-wide", wide);
+    root.classList.toggle("lv-rows", width >= 560); // panels below the fit
     const size = (svg, height, margin) => {
       const across = svg.parentNode.clientWidth;
       put(svg, { viewBox: `0 0 ${across} ${height}`, height });
@@ -411,7 +420,7 @@ function render({ model, el }) {
       domain = { x: extent([...s.x_train, ...s.x_test], 0.04),
         y: extent([...s.y_train, ...s.truth], 0.08) };
     }
-    const a = size(fit, wide ? 488 : 340, { left: 42, right: 8, top: 26 });
+    const a = size(fit, wide ? 488 : width >= 560 ? 300 : 340, { left: 42, right: 8, top: 26 });
     plots.fit = { x: line(...domain.x, a.left, a.right),
       y: line(...domain.y, a.bottom, a.top), box: a };
     axes(fit.firstElementChild, a, marks(ticks(domain.x, 7), plots.fit.x),
