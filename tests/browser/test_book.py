@@ -319,6 +319,22 @@ def test_a_phone_needs_no_sideways_scrolling(book, visit, name):
         assert outside == []
 
 
+def test_the_live_figure_starts_where_the_notebook_is_and_moves(book, visit):
+    reader = visit()
+    page = reader.open(book / f"{LESSON}.html")
+    figure = page.locator(".live-figure")
+    path = lessons.NOTEBOOKS / "numpy" / f"{LESSON}.ipynb"
+    stored = re.search(r"Live\(.*\): (leave-one-out.* keys)", path.read_text())
+    status = figure.get_by_role("status")
+    assert stored[1] in status.inner_text()
+    slider = figure.get_by_role("slider", name="w, the inverse width")
+    slider.focus()
+    page.keyboard.press("End")
+    figure.get_by_text("w = 100,").wait_for()
+    assert stored[1] not in status.inner_text()
+    assert reader.errors == []
+
+
 def barriers(page, **options):
     """Return what axe calls serious or critical: rule, first place, count."""
     page.evaluate(
