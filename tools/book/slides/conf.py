@@ -1,0 +1,62 @@
+"""Sphinx's settings for the slides; `make slides` fills the source folder."""
+
+from pathlib import Path
+
+from sphinx.writers.html5 import HTML5Translator
+from sphinx_revealjs.writers import RevealjsSlideTranslator
+
+from tools.book.conf import MATHJAX
+
+HERE = Path(__file__).parent
+
+project = "Attention pooling"
+language = "en"
+extensions = ["myst_parser", "sphinx_revealjs", "sphinx.ext.mathjax"]
+myst_enable_extensions = ["amsmath", "colon_fence", "dollarmath"]
+nitpicky = True
+pygments_style = "a11y-high-contrast-light"
+
+mathjax_path = "tex-svg.js"
+mathjax3_config = {"options": {"enableMenu": False}}
+revealjs_html_theme = "revealjs-simple"
+revealjs_style_theme = "slides.css"
+revealjs_css_files = ["pygments.css"]
+revealjs_static_path = [
+    str(HERE / "static"),
+    str(MATHJAX / "static" / "mathjax" / "tex-svg.js"),
+]
+revealjs_script_plugins = [
+    {"name": "RevealNotes", "src": "revealjs/plugin/notes/notes.js"}
+]
+revealjs_script_conf = {
+    "width": 1280,
+    "height": 720,
+    "margin": 0,
+    "center": False,
+    "hash": True,
+    "slideNumber": "c/t",
+    "transition": "none",
+    "display": "flex",
+    "pdfSeparateFragments": False,
+    "scrollActivationWidth": None,
+}
+
+
+class Translator(RevealjsSlideTranslator):
+    """Code highlighted while building, as in the book, not while showing."""
+
+    visit_literal_block = HTML5Translator.visit_literal_block
+    depart_literal_block = HTML5Translator.depart_literal_block
+
+
+def name_framework(app, page, template, context, doctree):
+    """Put the framework into the window's title."""
+    framework = (context.get("meta") or {}).get("framework")
+    if framework:
+        context["title"] += f" ({framework})"
+
+
+def setup(app):
+    """Connect the two to Sphinx."""
+    app.set_translator("revealjs", Translator)
+    app.connect("html-page-context", name_framework)
