@@ -1,22 +1,17 @@
 """Curves, heatmaps and training curves, for screen, projector and print."""
 
 from itertools import cycle
-from pathlib import Path
 from time import monotonic
 
 import IPython.display
 import numpy as np
 from matplotlib import pyplot as plt
-from matplotlib import rc_params_from_file
 from matplotlib_inline.backend_inline import set_matplotlib_formats
 
 from d2lmini.arrays import as_array, as_floats, as_lines, require
 
 FMTS = ("-", "m--", "g-.", "r:")
-LOOK = Path(__file__).with_name("look.mplstyle")
-STYLE = rc_params_from_file(LOOK, use_default_template=False)
-PALETTE = STYLE["axes.prop_cycle"].by_key()["color"]
-COLORS = dict(zip("brgmyck", PALETTE, strict=True))  # letters in formats
+COLORS = {c: f"C{i}" for i, c in enumerate("brgmyck")}  # look.mplstyle's
 
 
 def notebook_shell():
@@ -33,8 +28,8 @@ def use_svg_display():
     """
     if notebook_shell():
         set_matplotlib_formats("svg", metadata={"Date": None, "Creator": None})
-    if plt.rcParams["svg.hashsalt"] != STYLE["svg.hashsalt"]:
-        plt.rcParams.update(STYLE)  # once: what is changed later stays
+    if plt.rcParams["svg.hashsalt"] != "d2lmini":
+        plt.style.use("d2lmini.look")  # once: what is changed later stays
 
 
 def set_figsize(figsize=(3.5, 2.5)):
@@ -56,7 +51,7 @@ def draw(axes, X, Y, fmts, legend, xlabel, ylabel, xscale, yscale, xlim, ylim):
         (line,) = axes.plot(x, y, fmts[i % len(fmts)])
         color = COLORS.get(line.get_color(), line.get_color())
         # A format that is used again gets another colour.
-        line.set_color(color if i < len(fmts) else PALETTE[i % len(PALETTE)])
+        line.set_color(color if i < len(fmts) else f"C{i}")
         line.set_label(labels[i] if i < len(labels) else "_")
     axes.set(xlabel=xlabel, ylabel=ylabel, xscale=xscale, yscale=yscale)
     for name, pair in (("xlim", xlim), ("ylim", ylim)):
@@ -184,19 +179,26 @@ class Animator:
 
         Raises ValueError if their count changes, TypeError if no numbers.
         """
-        xs, ys = as_floats(x, "x"), as_floats(y, "y")
+        plain = type(y) is float and type(x) in (int, float) and y - y == 0
+        if plain and self.Y and len(self.Y) == 1:  # nothing to look into
+            self.X[0].append(x)
+            self.Y[0].append(y)
+        else:
+            self._add(as_floats(x, "x"), as_floats(y, "y"), x, y)
+        self._stale = True
+        if self._shell and (not self._display or monotonic() > self._due):
+            self._show()
+
+    def _add(self, xs, ys, x, y):
         count = len(self.Y or ys)
         require(0 < len(ys) == count, "y", f"{count} values, one per line", y)
         require(len(xs) in (1, count), "x", f"1 or {count} values", x)
-        as_array([0 if y is None else y for y in ys], "y")  # warns of gaps
+        as_array([0 if y is None else y for y in ys], "y", 4)  # warns of gaps
         self.X, self.Y = self.X or [[] for _ in ys], self.Y or [[] for _ in ys]
         for X, Y, a, b in zip(self.X, self.Y, cycle(xs), ys, strict=False):
             if a is not None and b is not None:
                 X.append(a)
                 Y.append(b)
-        self._stale = True
-        if self._shell and (not self._display or monotonic() > self._due):
-            self._show()
 
     def _show(self):
         start = monotonic()

@@ -9,10 +9,9 @@ import json
 import re
 
 import numpy as np
-from matplotlib import rc_context
+from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 
-from d2lmini.figures import PALETTE, STYLE
 from tools.book.lessons import MIME, picture
 from tools.build import compact
 from tools.frameworks import FRAMEWORKS
@@ -85,6 +84,7 @@ def apart(row):
     }
 
 
+@plt.style.context("d2lmini.look")
 def draw(rows):
     """Return an SVG: for each pooling the curves, and how they differ."""
     across = min(3, len(rows))
@@ -109,7 +109,7 @@ def draw(rows):
         first = next(iter(row["curves"].values()))[1]
         widths = np.linspace(5, 1.5, len(row["curves"]))
         for i, (name, (x, y)) in enumerate(row["curves"].items()):
-            look = {"color": PALETTE[i], "label": FRAMEWORKS[name].title}
+            look = {"color": f"C{i}", "label": FRAMEWORKS[name].title}
             style = STYLES[i % len(STYLES)]
             top.plot(x, y, lw=widths[i], ls=style, **look)
             bottom.plot(x, 1e6 * (y - first), lw=1.5, ls=style, **look)
@@ -122,10 +122,7 @@ def draw(rows):
         bottom.set(ylabel="millionths")
     axes[0, 0].legend(fontsize="small", ncols=2, loc="upper center")
     file = io.StringIO()
-    with rc_context(STYLE):
-        fig.savefig(
-            file, format="svg", metadata={"Date": None, "Creator": None}
-        )
+    fig.savefig(file, format="svg", metadata={"Date": None, "Creator": None})
     return compact(file.getvalue())
 
 
