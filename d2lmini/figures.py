@@ -207,8 +207,8 @@ class Animator:
         else:
             self._display = IPython.display.display(self.fig, display_id=True)
             self._shell.events.register("post_execute", self._end_cell)
-        # Leave the loop most of the time, whatever a redraw costs.
-        self._due = monotonic() + max(0.1, 4 * (monotonic() - start))
+        now = monotonic()  # what is seen is 0.2 s old, if drawing is fast
+        self._due = now + max(now - start, 0.2 - 2 * (now - start))
 
     def _end_cell(self):
         self._shell.events.unregister("post_execute", self._end_cell)
