@@ -5,8 +5,6 @@ import re
 import pytest
 from nbformat.v4 import new_output
 
-pytest.importorskip("sphinx_revealjs")
-
 from tools.book import slides
 from tools.frameworks import FRAMEWORKS
 from tools.lesson import LessonError, parse

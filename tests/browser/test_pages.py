@@ -326,11 +326,11 @@ def test_the_live_figure_starts_where_the_notebook_is_and_moves(book, visit):
     path = lessons.NOTEBOOKS / "numpy" / f"{LESSON}.ipynb"
     stored = re.search(r"Live\(.*\): (leave-one-out.* keys)", path.read_text())
     status = figure.get_by_role("status")
-    assert stored[1] in status.inner_text()
+    status.get_by_text(stored[1]).wait_for()
     slider = figure.get_by_role("slider", name="w, the inverse width")
     slider.focus()
     page.keyboard.press("End")
-    figure.get_by_text("w = 100,").wait_for()
+    status.get_by_text("w = 100,").wait_for()
     assert stored[1] not in status.inner_text()
     assert reader.errors == []
 
