@@ -218,16 +218,18 @@ print((time.process_time() - start) / 10)
     ]
 
 
-def measure(rounds):
-    """Return all rows: what, median, range, goal."""
-    return [
-        imports(rounds),
-        lab(min(rounds, 3)),
-        *animator(min(rounds, 3)),
-        script(rounds),
+def table(rounds):
+    """Return all that is measured here as a Markdown table."""
+    rows = [
+        ["what", "median", "range", "goal, at most"],
+        ["---"] * 4,
+        imports(2 * rounds),
+        lab(rounds),
+        *animator(rounds),
+        script(2 * rounds),
     ]
+    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
 
 
 if __name__ == "__main__":
-    for row in measure(int(sys.argv[1]) if len(sys.argv) > 1 else 5):
-        print(" | ".join(row))
+    print(table(int(sys.argv[1]) if len(sys.argv) > 1 else 3))
