@@ -1,5 +1,6 @@
 """The live figure of attention pooling, for JupyterLab; needs anywidget."""
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,8 @@ except ImportError as error:
     words = "the live figure needs anywidget: pip install anywidget"
     raise ImportError(words) from error
 
-# What a notebook keeps besides the text, so that a page can begin with it.
+# What a notebook keeps besides the text, so that a page can begin with it:
+# JSON as one text, because a notebook gives each number of a list a line.
 MIME = "application/vnd.d2lmini.live+json"
 KERNELS = {
     "gaussian": lambda u: np.exp((np.min(u**2, -1, keepdims=True) - u**2) / 2),
@@ -171,11 +173,11 @@ class Live(anywidget.AnyWidget):
         made = super()._repr_mimebundle_(**options)
         data, metadata = made if isinstance(made, tuple) else (made, {})
         names = "x_train", "y_train", "x_test", "truth", "query", "w", "kernel"
-        values = {name: getattr(self, name) for name in names}
+        values = {name: _short(getattr(self, name)) for name in names}
         return {
             **(data or {}),
             "text/plain": repr(self),
-            MIME: values,
+            MIME: json.dumps(values, separators=(",", ":")),
         }, metadata
 
     def __repr__(self):
@@ -183,6 +185,13 @@ class Live(anywidget.AnyWidget):
         n, about = len(self.x_train), f"{self.effective:.3g} keys"
         text = f"Live(w={self.w:.4g}, kernel={self.kernel!r}, n={n})"
         return f"{text}: leave-one-out loss {self.loss:.3g}, {about}"
+
+
+def _short(value):
+    """Round what is a number, or a list of them, to nine digits."""
+    if isinstance(value, list):
+        return [_short(number) for number in value]
+    return float(f"{value:.9g}") if isinstance(value, float) else value
 
 
 def _mean(values):

@@ -135,10 +135,10 @@ def test_formulas_comments_and_predictions_are_made_for_a_page():
 
 
 def test_the_live_figure_begins_with_what_the_notebook_holds():
-    data = {LIVE: {"w": 2.5}, "text/plain": "Live(w=2.5)"}
+    data = {LIVE: '{"w":2.5}', "text/plain": "Live(w=2.5)"}
     outputs = [new_output("execute_result", data)]
     text = made(SHARED, everywhere("01-tiny-2", lambda i: outputs)).text
-    assert 'plainModel({"w": 2.5})' in text
+    assert 'plainModel({"w":2.5})' in text
     assert "export default" in text
 
 

@@ -22,7 +22,7 @@ from nbformat.v4 import (
     new_output,
 )
 
-from tools.nbsight import MIME, startup_code
+from tools.nbsight import MIME, artists, startup_code
 from tools.nbsight.compare import (
     WIDGET,
     Tolerance,
@@ -31,7 +31,7 @@ from tools.nbsight.compare import (
     text_differences,
 )
 from tools.nbsight.execute import CellFailed, execute
-from tools.nbsight.figure import describe
+from tools.nbsight.figure import describe, packed
 
 ROOT = Path(__file__).parents[1]
 X = np.linspace(0, 5, 60)
@@ -121,6 +121,9 @@ def test_numbers_in_json_are_compared():
     (line,) = differences({"a": [1.0, 2]}, {"a": [1.0, 3]})
     assert "a[1]: stored 2, now 3" in line
     assert differences({"a": [1.0]}, {"a": [1.0, 2.0]})
+    assert differences('{"a": [1.0, 2]}', '{"a":[1.000001,2]}') == []
+    (line,) = differences('{"a": [1.0, 2]}', {"a": [1.0, 3]})
+    assert "a[1]: stored 2, now 3" in line
 
 
 # Figures.
@@ -370,6 +373,24 @@ def test_a_figure_that_cannot_be_described_is_a_difference(plain):
         assert "no readable data" in figure_differences(*pair)[0]
 
 
+def test_packed_data_are_short_and_say_the_same(plain):
+    short = packed(plain)
+    assert artists(short) == artists(plain) == plain["artists"]
+    assert len(json.dumps(short)) < 0.4 * len(json.dumps(plain))
+    other = draw(done("a.lines[0].set_linewidth(2)"))
+    for pair in ((short, packed(other)), (plain, packed(other))):
+        lines = figure_differences(*pair)
+        assert lines == figure_differences(plain, other)
+        assert 'lines["Pred"].width: stored 1.5, now 2.0' in lines[0]
+
+
+@pytest.mark.parametrize("lines", ["", "no base 85", "c${NkU|", 7, ["x"]])
+def test_packed_data_that_are_damaged_are_a_difference(plain, lines):
+    damaged = {**plain, "artists": lines}
+    for pair in ((plain, damaged), (damaged, plain)):
+        assert "no readable data" in figure_differences(*pair)[0]
+
+
 # Notebooks, executed and verified as they are in use.
 
 CELLS = {
@@ -424,7 +445,7 @@ def plant(nb):
         line.replace('"y":[1,2,4]', '"y":[1,2,4.02]').replace(
             '"text":"y"', '"text":"loss"'
         )
-        for line in bundle["artists"]
+        for line in artists(bundle)
     ]
     cells["gone"].outputs *= 2
     cells["mixed"].outputs.append(cells["mixed"].outputs.pop(1))

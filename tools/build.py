@@ -11,7 +11,6 @@ import copy
 import hashlib
 import json
 import os
-import re
 import subprocess
 import sys
 import time
@@ -24,6 +23,7 @@ from tools import lesson as lessons
 from tools.frameworks import FRAMEWORKS, chosen, why_missing
 from tools.nbsight.compare import WIDGET
 from tools.nbsight.execute import execute
+from tools.svg import compact
 
 BUILD = lessons.ROOT / "build"
 CHANGED_BY_HAND = """\
@@ -101,16 +101,6 @@ def put_in_place(notebook, path, build=BUILD):
     partial.write_text(dumps(notebook), encoding="utf-8")
     path.parent.mkdir(parents=True, exist_ok=True)
     partial.replace(path)
-
-
-def compact(svg):
-    """Return an SVG picture with less text that shows the same.
-
-    Whitespace means nothing in it, and a hundredth of a point is not seen.
-    Glyphs drawn as paths carry a small ``scale(…)``, which is left exact.
-    """
-    svg = " ".join(svg.split()).replace("> <", "><")
-    return re.sub(r"(?<!scale\()(-?\d+\.\d\d)\d+", r"\1", svg)
 
 
 def explain(error, notebook):

@@ -16,7 +16,7 @@ import nbformat
 from tools import lesson as lessons
 from tools.frameworks import FRAMEWORKS, chosen
 
-MOST_BYTES = 300_000
+MOST_BYTES = 150_000
 PLOTTERS = {"plot", "plot_kernel_reg", "show_heatmaps", "Animator"}
 
 

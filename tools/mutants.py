@@ -28,10 +28,10 @@ import nbformat
 
 from tools import check
 from tools import lesson as lessons
-from tools.build import compact
 from tools.frameworks import FRAMEWORKS, chosen, why_missing
-from tools.nbsight import MIME, compare
+from tools.nbsight import MIME, artists, compare
 from tools.nbsight.execute import Client, joined, kernel_environment
+from tools.svg import compact
 
 SEED = 20261121
 SWAPS = {
@@ -478,6 +478,11 @@ def stored_mutants(name, framework):
     """
     path = lessons.NOTEBOOKS / framework / f"{name}.ipynb"
     notebook, found = nbformat.read(path, 4), []
+    for cell in notebook.cells:
+        for out in cell.get("outputs", []):
+            if MIME in out.get("data", {}):
+                record = out.data[MIME]
+                record["artists"] = artists(record)
     code = [i for i, c in enumerate(notebook.cells) if c.cell_type == "code"]
     figures = [
         i

@@ -12,9 +12,10 @@ import numpy as np
 from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 
-from tools.book.lessons import MIME, picture
-from tools.build import compact
+from tools.book.lessons import MIME, NO_FIGURE, picture
 from tools.frameworks import FRAMEWORKS
+from tools.nbsight import artists
+from tools.svg import compact
 
 PRINTED = re.compile(r"^(.+?): (?:.*, )?test MSE (\d+\.\d+)$", re.MULTILINE)
 FIGURE = "agreement.svg"
@@ -24,7 +25,7 @@ STYLES = ["-", "--", "-.", ":", (0, (1, 3))]
 def lines_of(output):
     """Return {label: (x, y)} of the lines in a stored figure, 7 digits."""
     found = {}
-    for artist in output.get("data", {}).get(MIME, {}).get("artists", []):
+    for artist in artists(output.get("data", {}).get(MIME, NO_FIGURE)):
         name, _, shown = artist.rpartition("\t")
         label = re.fullmatch(r'axes\[0\]\.lines\["(.+)"\]', name)
         path = json.loads(shown).get("path", {}) if label else {}

@@ -5,7 +5,6 @@ nothing is executed here. A page is MyST Markdown, for Sphinx.
 """
 
 import itertools
-import json
 import re
 from dataclasses import dataclass, field
 
@@ -284,12 +283,11 @@ def live(values):
     (A page that is opened as a file can load no module from another file.)
 
     Args:
-        values: of the model that the module draws, from the notebook.
+        values: of the model that the module draws, as the notebook keeps
+            them: JSON, as a text.
     """
     module = (ROOT / "d2lmini" / "live.js").read_text("utf-8")
-    return LIVE_HTML.format(
-        module=module.strip(), values=json.dumps(values, sort_keys=True)
-    )
+    return LIVE_HTML.format(module=module.strip(), values=values)
 
 
 def picture(path, alt):

@@ -5,6 +5,9 @@ comparison (``compare``), what a figure shows (``figure``) and the execution
 of a notebook (``execute``). README.md is its documentation.
 """
 
+import base64
+import json
+import zlib
 from pathlib import Path
 
 MIME = "application/vnd.nbsight.figure+json"
@@ -15,12 +18,28 @@ from IPython import get_ipython
 def bundle(figure, module={"__name__": "nbsight_figure"}):
     if "describe" not in module:
         exec(compile(SOURCE, "nbsight/figure.py", "exec"), module)
-    return {MIME: module["describe"](figure)}
+    return {MIME: module["packed"](module["describe"](figure))}
 
 get_ipython().display_formatter.mimebundle_formatter.for_type_by_name(
     "matplotlib.figure", "Figure", bundle
 )
 """
+
+
+def artists(record):
+    """Return what a figure's data says of each artist, a line each.
+
+    Args:
+        record: of a notebook, where the lines are packed, or as `describe`
+            returns it.
+
+    Raises:
+        KeyError, ValueError, zlib.error: it holds no such lines.
+    """
+    lines = record["artists"]
+    if isinstance(lines, str):
+        lines = json.loads(zlib.decompress(base64.b85decode(lines)))
+    return lines
 
 
 def startup_code():

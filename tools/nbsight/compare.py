@@ -3,11 +3,13 @@
 import json
 import math
 import re
+import zlib
+from contextlib import suppress
 from difflib import SequenceMatcher
 from functools import partial
 from typing import NamedTuple
 
-from . import MIME
+from . import MIME, artists
 
 RTOL = 2e-5  # of a number, or of the range that a list in a figure spans
 ATOL = 1e-5  # for numbers of order 1
@@ -262,9 +264,9 @@ def figure_differences(stored, now, tolerance=DEFAULT):
     figures = []
     for when, data in (("stored", stored), ("new", now)):
         try:
-            parts = [line.rpartition("\t") for line in data["artists"]]
+            parts = [line.rpartition("\t") for line in artists(data)]
             figures.append({name: json.loads(last) for name, _, last in parts})
-        except (KeyError, TypeError, ValueError):
+        except (KeyError, TypeError, ValueError, zlib.error):
             reason = data.get("error", data)
             return [f"the {when} figure has no readable data: {say(reason)}"]
     old, new = figures
@@ -355,6 +357,14 @@ def _other_outputs(stored, now):
     return found
 
 
+def _values(mime, value):
+    """Return what is compared: of JSON that is kept as a text, its values."""
+    if "json" in mime and isinstance(value, str):
+        with suppress(ValueError):
+            return json.loads(value)
+    return value
+
+
 def _one_output(stored, now, tolerance):
     """Compare two outputs of one kind."""
     if stored["output_type"] != now["output_type"]:
@@ -385,7 +395,8 @@ def _one_output(stored, now, tolerance):
                 found.append(f"{mime}: differs, and has no figure data")
         else:
             place = "" if mime == "text/plain" else mime
-            found += tree_differences(data[mime], new[mime], place, leaf)
+            pair = [_values(mime, each[mime]) for each in (data, new)]
+            found += tree_differences(*pair, place, leaf)
     pair = [
         {k: v for k, v in each["metadata"].items() if "image/" not in k}
         for each in (stored, now)

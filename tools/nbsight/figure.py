@@ -7,6 +7,7 @@ and positions, under the name of the artist that drew it. So nothing has to
 be listed by hand: what is drawn is noted, what is hidden is not.
 """
 
+import base64
 import itertools
 import json
 import re
@@ -60,6 +61,19 @@ def describe(figure):
             return _describe(figure)
     except Exception as error:
         return {"error": f"{type(error).__name__}: {error}"}
+
+
+def packed(record):
+    """Return what `describe` returned with its lines in a third of the space.
+
+    They go through zlib and base 85, whose letters JSON need not escape;
+    `artists` of this package reads both forms.
+    """
+    if "artists" not in record:
+        return record
+    text = json.dumps(record["artists"], ensure_ascii=False)
+    lines = base64.b85encode(zlib.compress(text.encode(), 9)).decode()
+    return {**record, "artists": lines}
 
 
 def _describe(figure):
