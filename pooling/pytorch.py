@@ -1,0 +1,102 @@
+"""Attention pooling in PyTorch, a few queries at a time, with gradients.
+
+PyTorch's fused ``scaled_dot_product_attention`` takes dot products of features
+only. In float32 their rounding costs accuracy: for w = 100 and inputs from 0 to
+5, the prediction is off in the third digit, however the keys are centred.
+"""
+
+import torch
+from torch.autograd.function import once_differentiable
+
+from pooling import shared
+
+
+def _kernel(q, k, nearest, half, rows, near):
+    """Return kernel values, the excess of squares, and ``k - k0``."""
+    q, k, k0 = q[rows, None], k[near], nearest[rows, None]
+    beyond = k - k0
+    excess = (k - q).add_(k0 - q).mul_(beyond)  # (q - k)^2 - (q - k0)^2
+    return (excess * -half).exp_(), excess, beyond
+
+
+class _Pooling(torch.autograd.Function):
+    """Sorted queries, keys, values; backwards, the weights are made anew."""
+
+    @staticmethod
+    def forward(ctx, q, k, v, w, plan):
+        nearest = k[torch.from_numpy(plan.nearest).to(k.device)]
+        half = (w**2 / 2).clamp(max=torch.finfo(w.dtype).max)
+        out = q.new_empty(len(q), v.shape[1])
+        for start, stop, low, high in plan.blocks.tolist():
+            rows, near = slice(start, stop), slice(low, high)
+            kernel, *_ = _kernel(q, k, nearest, half, rows, near)
+            torch.matmul(kernel, v[near], out=out[rows])
+            out[rows] /= kernel.sum(dim=1, keepdim=True)
+        ctx.save_for_backward(q, k, v, w, nearest, half, out)
+        ctx.blocks = plan.blocks.tolist()
+        return out
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx, grad):
+        q, k, v, w, nearest, half, out = ctx.saved_tensors
+        dq, dk, dv, dw = map(torch.zeros_like, (q, k, v, w))
+        for start, stop, low, high in ctx.blocks:
+            rows, near = slice(start, stop), slice(low, high)
+            kernel, excess, beyond = _kernel(q, k, nearest, half, rows, near)
+            weights = kernel.div_(kernel.sum(dim=1, keepdim=True))
+            dv[near] += weights.T @ grad[rows]
+            mean = (grad[rows] * out[rows]).sum(dim=1, keepdim=True)
+            d = (grad[rows] @ v[near].T).sub_(mean).mul_(weights)
+            dw -= excess.mul_(d).sum() * w
+            dq[rows] = beyond.mul_(d).sum(dim=1) * (2 * half)
+            apart = k[near] - q[rows, None]
+            dk[near] -= apart.mul_(d).sum(dim=0) * (2 * half)
+        return dq, dk, dv, dw, None
+
+
+def attention_pooling(queries, keys, values, w):
+    """Average the values with softmax weights of ``-(w (q - k))^2 / 2``.
+
+    Args:
+        queries: tensor (m,), sorted or not.
+        keys: tensor (n,), at least one.
+        values: tensor (n,), or (n, columns), which all get the same weights.
+        w: one number or a tensor of one element, the sharpness; its sign does
+            not matter, 0 gives the plain average.
+
+    Returns:
+        A tensor (m,) or (m, columns) of the largest type of float that came (16
+        bits are computed in float32; integers become float32), with first
+        gradients to all four. Forward and backward take O(m + n) memory;
+        weights below exp(-40) of the largest one (exp(-60) in float64) are
+        left out. The plan is made on the CPU, wherever the tensors are.
+
+    Raises:
+        TypeError: for what is no tensor, or one of other than real numbers.
+        ValueError: for a wrong shape, no keys, NaN or infinity in any argument,
+            different devices, or distances whose square overflows.
+    """
+    tensors = {"queries": queries, "keys": keys, "values": values}
+    for name, x in tensors.items():
+        if not isinstance(x, torch.Tensor):
+            raise TypeError(f"{name}: tensor expected, came {type(x).__name__}")
+        if x.device != queries.device:
+            came = f"{name}: {queries.device} expected, came {x.device}"
+            raise ValueError(f"{came}; queries, keys, values share a device")
+    names = [str(x.dtype).removeprefix("torch.") for x in tensors.values()]
+    result, compute = (getattr(torch, n) for n in shared.dtypes(names))
+    q, k, v = (x.to(compute) for x in tensors.values())
+    if not isinstance(w, (torch.Tensor, int, float)):
+        raise TypeError(f"w: one number expected, came {type(w).__name__}")
+    w = torch.as_tensor(w, device=q.device).to(compute)
+    plan = shared.plan(*(x.detach().cpu().numpy() for x in (q, k, v, w)))
+    by_query, by_key = (
+        torch.from_numpy(order).to(q.device)
+        for order in (plan.queries, plan.keys)
+    )
+    columns = v[by_key].reshape(len(k), -1)
+    out = _Pooling.apply(q[by_query], k[by_key], columns, w.reshape(()), plan)
+    unsorted = torch.empty_like(by_query)
+    unsorted[by_query] = torch.arange(len(q), device=q.device)
+    return out[unsorted].reshape(len(q), *values.shape[1:]).to(result)

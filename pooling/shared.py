@@ -1,0 +1,146 @@
+"""What all frameworks share: the checks, and which queries see which keys.
+
+Queries and keys are sorted. Then a few neighbouring queries, a *block*, see one
+slice of the keys: beyond it all weights are too small to count. A sharp kernel
+leaves little to compute, and a block fits in the processor's cache.
+
+Within a block, the score is written relative to that of the nearest key ``k0``::
+
+    -(w (q-k))^2/2 + (w (q-k0))^2/2 = -w^2/2 (k - k0) ((k - q) + (k0 - q))
+
+It is 0 for the nearest key and negative for the others, so that no maximum has
+to be found, nothing overflows, and what matters is not the difference of two
+large numbers. Nor does it matter where zero is, so nothing need be centred.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+BLOCK = 2**17  # scores at a time: they stay in the cache, and pay for the loop
+# A key whose weight is below exp(-cut) times the largest one is left out.
+CUT = {"float32": 40.0, "float64": 60.0}
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Which queries see which keys, as integer arrays."""
+
+    queries: np.ndarray  # (m,): the order in which the queries rise
+    keys: np.ndarray  # (n,): the order in which the keys rise
+    nearest: np.ndarray  # (m,): place of each sorted query's nearest key
+    blocks: np.ndarray  # (blocks, 4): from, to of queries; from, to of keys
+
+    def arrays(self):
+        """Return the four arrays."""
+        return self.queries, self.keys, self.nearest, self.blocks
+
+
+def dtypes(names, default="float32"):
+    """Choose the type of the result, and the type to compute in.
+
+    Args:
+        names: types of queries, keys and values, such as ``"float16"``.
+        default: what integers become.
+
+    Returns:
+        Two names. 16 bits are computed in float32; mixed types become the
+        larger one.
+
+    Raises:
+        TypeError: for what is neither a real number nor an integer.
+    """
+    roles = "queries", "keys", "values"
+    for role, name in zip(roles, names, strict=True):
+        known = "float16", "bfloat16", "float32", "float64", "bool"
+        if name not in known and not name.startswith(("int", "uint")):
+            raise TypeError(f"{role}: numbers expected, came {name}")
+    floats = {name for name in names if "float" in name} or {default}
+    result = floats.pop() if len(floats) == 1 else "float32"
+    result = "float64" if "float64" in floats else result
+    return result, "float64" if result == "float64" else "float32"
+
+
+def check(queries, keys, values, w):
+    """Raise a ValueError that names the argument, what it was to be, and is.
+
+    Args:
+        queries, keys, values, w: NumPy arrays of floats.
+    """
+    for name, array in [("queries", queries), ("keys", keys)]:
+        if array.ndim != 1:
+            expected = f"{name}: one axis expected, came shape {array.shape}"
+            raise ValueError(expected)
+    n = len(keys)
+    if n == 0:
+        raise ValueError("keys: at least one expected, came none")
+    if values.ndim not in (1, 2) or len(values) != n:
+        raise ValueError(
+            f"values: shape ({n},) or ({n}, columns) expected, one for each "
+            f"key, came {values.shape}"
+        )
+    if w.size != 1:
+        raise ValueError(f"w: one number expected, came shape {w.shape}")
+    for name, array in zip(
+        ("queries", "keys", "values", "w"),
+        (queries, keys, values, w),
+        strict=True,
+    ):
+        bad = array.size - np.count_nonzero(np.isfinite(array))
+        if bad:
+            raise ValueError(
+                f"{name}: finite numbers expected, came {bad} NaN or infinite"
+            )
+    if queries.size:
+        apart = max(
+            float(queries.max()) - float(keys.min()),
+            float(keys.max()) - float(queries.min()),
+        )
+        if apart > np.sqrt(np.finfo(keys.dtype).max) / 4:
+            raise ValueError(
+                f"queries, keys: too far apart for {keys.dtype}: {apart:.3g}, "
+                "whose square is no finite number"
+            )
+
+
+def plan(queries, keys, values, w):
+    """Check the input and make a plan.
+
+    Args:
+        queries: NumPy array (m,) of float32 or float64.
+        keys: the same, (n,).
+        values: the same, (n,) or (n, columns).
+        w: the same, of size 1.
+
+    Returns:
+        A `Plan`. It takes O(m + n) memory.
+
+    Raises:
+        ValueError: see `check`.
+    """
+    check(queries, keys, values, w)
+    cut, w = CUT[str(keys.dtype)], abs(float(w.reshape(())))
+    by_query, by_key = np.argsort(queries), np.argsort(keys)
+    q = queries[by_query].astype("float64")
+    k = keys[by_key].astype("float64")
+    right = np.minimum(np.searchsorted(k, q), len(k) - 1)
+    left = np.maximum(right - 1, 0)
+    nearest = np.where(abs(q - k[left]) <= abs(q - k[right]), left, right)
+    with np.errstate(divide="ignore", over="ignore"):  # w = 0: every key
+        reach = np.hypot(q - k[nearest], np.sqrt(2 * cut) / np.float64(w))
+    reach *= 1 + 1e-6  # for what rounding may have taken
+    first = np.minimum(np.searchsorted(k, q - reach), nearest)
+    last = np.maximum(np.searchsorted(k, q + reach, "right"), nearest + 1)
+    blocks, start = [], 0
+    while start < len(q):
+        rows = max(1, BLOCK // (last[start] - first[start]))
+        while True:
+            low = first[start : start + rows].min()
+            high = last[start : start + rows].max()
+            if rows == 1 or rows * (high - low) <= BLOCK:
+                break
+            rows = (rows + 1) // 2
+        stop = min(start + rows, len(q))
+        blocks.append((start, stop, low, high))
+        start = stop
+    return Plan(by_query, by_key, nearest, np.array(blocks, int).reshape(-1, 4))

@@ -1,0 +1,125 @@
+"""Attention pooling in TensorFlow, a few queries at a time, with gradients."""
+
+import tensorflow as tf
+
+from pooling import shared
+
+
+def _kernel(q, k, nearest, half, rows, near):
+    """Return kernel values, the excess of squares, and ``k - k0``."""
+    q, k, k0 = q[rows, None], k[near], nearest[rows, None]
+    beyond = k - k0
+    excess = ((k - q) + (k0 - q)) * beyond  # (q - k)^2 - (q - k0)^2
+    return tf.exp(excess * -half), excess, beyond
+
+
+def _loop(step, blocks, state):
+    """Go through the blocks one by one, in a graph too."""
+
+    def body(i, *state):
+        start, stop, low, high = tf.unstack(blocks[i])
+        return i + 1, *step(i, slice(start, stop), slice(low, high), *state)
+
+    count = tf.shape(blocks)[0]
+    loop = lambda i, *state: i < count  # noqa: E731
+    return tf.while_loop(loop, body, (0, *state), parallel_iterations=1)[1:]
+
+
+def _parts(x, blocks, *columns):
+    """Make room for one result of each block."""
+    shape = (None, *columns)
+    count = tf.shape(blocks)[0]
+    return tf.TensorArray(x.dtype, count, infer_shape=False, element_shape=shape)
+
+
+@tf.function(reduce_retracing=True, autograph=False)
+def _forward(q, k, v, nearest, half, blocks):
+    def step(i, rows, near, out):
+        kernel, *_ = _kernel(q, k, nearest, half, rows, near)
+        total = tf.reduce_sum(kernel, 1, keepdims=True)
+        return (out.write(i, kernel @ v[near] / total),)
+
+    (out,) = _loop(step, blocks, (_parts(q, blocks, v.shape[1]),))
+    return out.concat()
+
+
+@tf.function(reduce_retracing=True, autograph=False)
+def _backward(q, k, v, w, nearest, half, blocks, out, grad):
+    def step(i, rows, near, dq, dk, dv, dw):
+        kernel, excess, beyond = _kernel(q, k, nearest, half, rows, near)
+        weights = kernel / tf.reduce_sum(kernel, 1, keepdims=True)
+        mean = tf.reduce_sum(grad[rows] * out[rows], 1, keepdims=True)
+        d = tf.matmul(grad[rows], v[near], transpose_b=True) - mean
+        d *= weights
+        dq = dq.write(i, tf.reduce_sum(d * beyond, 1))
+        apart = k[near] - q[rows, None]
+        place = tf.range(near.start, near.stop)[:, None]
+        dk = tf.tensor_scatter_nd_sub(dk, place, tf.reduce_sum(d * apart, 0))
+        part = tf.matmul(weights, grad[rows], transpose_a=True)
+        dv = tf.tensor_scatter_nd_add(dv, place, part)
+        return dq, dk, dv, dw - tf.reduce_sum(d * excess)
+
+    zeros = map(tf.zeros_like, (k, v, w))
+    dq, dk, dv, dw = _loop(step, blocks, (_parts(q, blocks), *zeros))
+    return dq.concat() * 2 * half, dk * 2 * half, dv, dw * w
+
+
+def attention_pooling(queries, keys, values, w):
+    """Average the values with softmax weights of ``-(w (q - k))^2 / 2``.
+
+    Args:
+        queries: tensor or variable (m,), sorted or not.
+        keys: tensor or variable (n,), at least one.
+        values: tensor or variable (n,), or (n, columns), which all get the same
+            weights. In a graph, the number of axes must be known.
+        w: one number or a tensor of one element, the sharpness; its sign does
+            not matter, 0 gives the plain average.
+
+    Returns:
+        A tensor (m,) or (m, columns) of the largest type of float that came (16
+        bits are computed in float32; integers become float32), with first
+        gradients to all four. Forward and backward take O(m + n) memory;
+        weights below exp(-40) of the largest one (exp(-60) in float64) are
+        left out. It works in a `tf.function`, but neither under XLA nor in a
+        saved model: the plan is made in Python.
+
+    Raises:
+        TypeError: for what is no tensor, or one of other than real numbers.
+        ValueError: for a wrong shape, no keys, NaN or infinity in any argument,
+            or distances whose square overflows. In a graph, where only the run
+            can tell, it is a `tf.errors.InvalidArgumentError`.
+    """
+    tensors = {"queries": queries, "keys": keys, "values": values}
+    for name, x in tensors.items():
+        if not isinstance(x, (tf.Tensor, tf.Variable)):
+            raise TypeError(f"{name}: tensor expected, came {type(x).__name__}")
+    names = [x.dtype.name for x in tensors.values()]
+    result, compute = shared.dtypes(names)
+    q, k, v = (tf.cast(x, compute) for x in tensors.values())
+    if not isinstance(w, (tf.Tensor, tf.Variable, int, float)):
+        raise TypeError(f"w: one number expected, came {type(w).__name__}")
+    w = tf.cast(w, compute)
+    by_query, by_key, nearest, blocks = tf.numpy_function(
+        lambda *args: shared.plan(*args).arrays(), (q, k, v, w), ["int64"] * 4
+    )
+    for order in by_query, by_key, nearest:
+        order.set_shape([None])
+    blocks.set_shape([None, 4])
+    blocks = tf.cast(blocks, "int32")
+
+    @tf.custom_gradient
+    def pool(q, k, v, w):
+        nearest_keys = tf.gather(k, nearest)
+        half = tf.minimum(w**2 / 2, q.dtype.max)
+        fixed = nearest_keys, half, blocks
+        out = _forward(q, k, v, *fixed)
+        return out, lambda grad: _backward(
+            *(q, k, v, w), *fixed, out, tf.convert_to_tensor(grad)
+        )
+
+    columns = tf.gather(v, by_key)
+    columns = columns[:, None] if values.shape.rank == 1 else columns
+    w = tf.reshape(w, ())
+    out = pool(tf.gather(q, by_query), tf.gather(k, by_key), columns, w)
+    out = tf.gather(out, tf.argsort(by_query))
+    return tf.cast(out[:, 0] if values.shape.rank == 1 else out, result)
