@@ -1,5 +1,6 @@
 """Executes a notebook so that it can be verified later."""
 
+import json
 import os
 import subprocess
 import tempfile
@@ -58,6 +59,10 @@ class Client(NotebookClient):
         """Execute all cells in surroundings that no user has changed."""
         with kernel_environment(**options.pop("env", {})) as env:
             options.setdefault("stderr", subprocess.DEVNULL)
+            if "WARM_KERNELS" in env:  # tells a kernel what it will import
+                cells = [c.source for c in self.nb.cells if _is_code(c)]
+                env["WARM_CODE"] = str(Path(env["IPYTHONDIR"], "cells.json"))
+                Path(env["WARM_CODE"]).write_text(json.dumps(cells))
             return await super().async_execute(reset_kc, env=env, **options)
 
     execute = run_sync(async_execute)
@@ -85,6 +90,10 @@ def kernel_environment(**more):
         env = {**os.environ, **more}
         env |= {"IPYTHONDIR": folder, "MATPLOTLIBRC": str(settings)}
         yield {key: env[key] for key in env if key not in UNSET}
+
+
+def _is_code(cell):
+    return cell.cell_type == "code"
 
 
 def joined(outputs):
