@@ -1,4 +1,8 @@
-"""Attention pooling in MXNet's NumPy interface, a few queries at a time."""
+"""Attention pooling in MXNet's NumPy interface, with gradients.
+
+MXNet 1.9.1 has no operator for it, and its own take twice the time of NumPy's:
+so the numbers are NumPy's, and `mxnet.autograd` is told of their gradients.
+"""
 
 import numpy as np
 
@@ -6,72 +10,30 @@ np.bool = np.bool_  # MXNet 1.9.1 reads this name, gone since NumPy 1.24
 
 import mxnet as mx  # noqa: E402
 
-from pooling import shared  # noqa: E402
+from pooling import numpy as pooled, shared  # noqa: E402
 
 
 class _Pooling(mx.autograd.Function):
-    """Pool sorted input; backwards, the weights are made anew.
+    """A result of NumPy that knows the gradients to what it was made of.
 
-    MXNet 1.9.1 forgets the gradients after that of an argument that needs none,
-    so there is one argument: queries, keys, values and w in a row.
+    MXNet forgets the gradients after that of an argument that needs none, so
+    there is one argument: queries, keys, values and w in a row.
     """
 
-    def __init__(self, plan, w):
+    def __init__(self, arrays):
         super().__init__()
-        self.plan, self.w = plan, w
-        self.nearest = mx.np.array(plan.nearest, dtype="int64")
-
-    def blocks(self, row):
-        """Yield rows, near, weights and the parts of the score of each."""
-        m, n = len(self.plan.queries), len(self.plan.keys)
-        q, k = row[:m, None], row[m : m + n]
-        half = min(np.square(self.w) / 2, np.finfo(row.dtype).max).item()
-        k0 = k[self.nearest][:, None]
-        # Here a product of matrices is the fastest way to all differences. It
-        # adds in this order, so that k - q is rounded once.
-        one = mx.np.ones_like(q)
-        beyond = mx.np.concatenate([one, -k0], axis=1)
-        around = mx.np.concatenate([one, -q, k0 - q], axis=1)
-        keys = mx.np.stack([k, mx.np.ones_like(k), mx.np.ones_like(k)])
-        for start, stop, low, high in self.plan.blocks.tolist():
-            rows, near = slice(start, stop), slice(low, high)
-            part = keys[:, near]
-            a = mx.np.dot(beyond[rows], part[:2])
-            b = mx.np.dot(around[rows], part)
-            b *= a  # (q - k)^2 - (q - k0)^2
-            yield rows, near, mx.npx.softmax(b * -half), b, a
+        self.arrays = arrays
+        # Here, not in `forward`: an error there would end all recording.
+        self.out = mx.np.array(pooled.attention_pooling(*arrays))
 
     def forward(self, row):
-        v = row[len(self.plan.queries) + len(self.plan.keys) : -1]
-        v = v.reshape(len(self.plan.keys), -1)
-        out = mx.np.empty((len(self.plan.queries), v.shape[1]), row.dtype)
-        for rows, near, weights, *_ in self.blocks(row):
-            out[rows] = mx.np.dot(weights, v[near])
-            out.wait_to_read()  # the next block may have this one's memory
-        self.save_for_backward(row, v, out)
-        return out
+        return self.out.astype(row.dtype)
 
     @mx.util.use_np  # this runs in a thread that does not know of npx.set_np
     def backward(self, grad):
-        row, v, out = self.saved_tensors
-        grad = grad.as_np_ndarray()
-        m, n = len(self.plan.queries), len(self.plan.keys)
-        dq, dk, dw = (mx.np.zeros_like(x) for x in (row[:m], row[m : m + n], row[:1]))
-        dv = mx.np.zeros_like(v)
-        for rows, near, weights, excess, beyond in self.blocks(row):
-            dv[near] += mx.np.dot(weights.T, grad[rows])
-            mean = (grad[rows] * out[rows]).sum(axis=1, keepdims=True)
-            d = (mx.np.dot(grad[rows], v[near].T) - mean) * weights
-            # A product with ones is a much faster sum than `sum`.
-            beyond *= d
-            dq[rows] = mx.np.dot(beyond, mx.np.ones_like(dk[near]))
-            apart = (row[m : m + n][near] - row[rows, None]) * d
-            dk[near] -= mx.np.dot(mx.np.ones_like(dq[rows]), apart)
-            dw -= mx.np.dot(excess.reshape(-1), d.reshape(-1))
-            dw.wait_to_read()
-        twice = min(np.square(self.w), np.finfo(row.dtype).max).item()
-        parts = dq * twice, dk * twice, dv.reshape(-1), dw * self.w
-        return mx.np.concatenate(parts).as_nd_ndarray()
+        parts = pooled.pooling_gradients(*self.arrays, grad.asnumpy())
+        row = np.concatenate([np.ravel(part) for part in parts])
+        return mx.nd.array(row, dtype=grad.dtype)
 
 
 def attention_pooling(queries, keys, values, w):
@@ -108,17 +70,9 @@ def attention_pooling(queries, keys, values, w):
         raise TypeError(f"w: one number expected, came {type(w).__name__}")
     names = [np.dtype(x.dtype).name for x in arrays.values()]
     result, compute = shared.dtypes(names)
-    q, k, v = (x.astype(compute) for x in arrays.values())
-    host = [x.asnumpy() for x in (q, k, v, w)]
-    plan = shared.plan(*host)
-    if not len(q):
-        return mx.np.zeros((0, *values.shape[1:]), result)
-    by_query, by_key, back = (
-        mx.np.array(order, dtype="int64")
-        for order in (plan.queries, plan.keys, np.argsort(plan.queries))
-    )
-    row = mx.np.concatenate(
-        [q[by_query], k[by_key], v[by_key].reshape(-1), w.astype(compute).reshape(-1)]
-    )
-    out = _Pooling(plan, host[3].item())(row)[back]
-    return out.reshape(len(q), *values.shape[1:]).astype(result)
+    parts = [x.astype(compute) for x in (*arrays.values(), w)]
+    pool = _Pooling([part.asnumpy() for part in parts])
+    if len(queries):
+        row = mx.np.concatenate([part.reshape(-1) for part in parts])
+        return pool(row).astype(result)
+    return pool.out.astype(result)

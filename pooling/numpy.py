@@ -1,4 +1,4 @@
-"""Attention pooling in NumPy, a few queries at a time."""
+"""Attention pooling in NumPy, a few queries at a time, and its gradients."""
 
 import numpy as np
 
@@ -13,6 +13,60 @@ def _array(name, x):
     if array.dtype.kind not in "biuf":
         raise TypeError(f"{name}: numbers expected, came {array.dtype}")
     return array
+
+
+def as_arrays(queries, keys, values, w):
+    """Make arrays of the type to compute in; w keeps its own.
+
+    Returns:
+        The name of the result's type; queries, keys, values and w.
+
+    Raises:
+        TypeError: for an argument that does not hold real numbers.
+    """
+    given = {"queries": queries, "keys": keys, "values": values, "w": w}
+    *arrays, w = (_array(name, x) for name, x in given.items())
+    names = [array.dtype.name for array in arrays]
+    result, compute = shared.dtypes(names, default="float64")
+    return result, *(a.astype(compute, copy=False) for a in arrays), w
+
+
+class _Sorted:
+    """The checked and sorted input, and the way through its blocks."""
+
+    def __init__(self, queries, keys, values, w):
+        self.dtype, q, k, v, w = as_arrays(queries, keys, values, w)
+        self.plan = shared.plan(q, k, v, w)
+        self.shape = v.shape
+        self.q = q[self.plan.queries, None]  # (m, 1)
+        self.k = k[self.plan.keys]  # (n,)
+        self.v = v[self.plan.keys].reshape(len(k), -1)  # (n, columns)
+        self.w = np.float64(w.item())
+        with np.errstate(over="ignore"):
+            square = min(self.w**2, np.finfo(k.dtype).max)
+        self.square = np.asarray(square, k.dtype)
+
+    def blocks(self):
+        """Yield rows, near, kernel values, excess of squares, ``k - k0``."""
+        blocks = self.plan.blocks
+        size = np.prod(np.diff(blocks)[:, ::2], axis=1).max(initial=0)
+        # New arrays for each block would cost page faults.
+        buffers = np.empty((3, size), self.k.dtype)
+        nearest = self.k[self.plan.nearest, None]
+        offset = nearest - self.q
+        for start, stop, low, high in blocks:
+            rows, near, k = slice(start, stop), slice(low, high), self.k[low:high]
+            shape = stop - start, high - low
+            kernel, excess, beyond = (
+                b[: shape[0] * shape[1]].reshape(shape) for b in buffers
+            )
+            np.subtract(k, nearest[rows], out=beyond)
+            np.subtract(k, self.q[rows], out=excess)
+            excess += offset[rows]
+            excess *= beyond  # (q - k)^2 - (q - k0)^2
+            np.multiply(excess, -self.square / 2, out=kernel)
+            np.exp(kernel, out=kernel)
+            yield rows, near, kernel, excess, beyond
 
 
 def attention_pooling(queries, keys, values, w):
@@ -36,31 +90,50 @@ def attention_pooling(queries, keys, values, w):
         ValueError: for a wrong shape, no keys, NaN or infinity in any argument,
             or distances whose square overflows.
     """
-    given = {"queries": queries, "keys": keys, "values": values, "w": w}
-    *arrays, w = (_array(name, x) for name, x in given.items())
-    names = [array.dtype.name for array in arrays]
-    result, compute = shared.dtypes(names, default="float64")
-    q, k, v = (array.astype(compute, copy=False) for array in arrays)
-    plan = shared.plan(q, k, v, w)
-    most = np.finfo(compute).max
-    with np.errstate(over="ignore"):
-        half = np.asarray(min(np.float64(w.item()) ** 2 / 2, most), compute)
-    q, k = q[plan.queries, None], k[plan.keys]
-    v = v[plan.keys].reshape(len(k), -1)
-    nearest = k[plan.nearest, None]
-    offset = nearest - q
-    out = np.empty((len(q), v.shape[1]), result)
-    size = np.prod(np.diff(plan.blocks)[:, ::2], axis=1).max(initial=0)
-    buffers = np.empty((2, size), compute)  # new ones would cost page faults
-    for start, stop, low, high in plan.blocks:
-        rows, near = slice(start, stop), k[low:high]
-        shape = stop - start, high - low
-        scores, other = (b[: shape[0] * shape[1]].reshape(shape) for b in buffers)
-        np.subtract(near, q[rows], out=scores)
-        scores += offset[rows]
-        scores *= np.subtract(near, nearest[rows], out=other)
-        scores *= -half
-        np.exp(scores, out=scores)
-        total = scores.sum(axis=1, keepdims=True)
-        out[plan.queries[rows]] = scores @ v[low:high] / total
-    return out.reshape(len(q), *np.shape(arrays[2])[1:])
+    x = _Sorted(queries, keys, values, w)
+    out = np.empty((len(x.q), x.v.shape[1]), x.dtype)
+    for rows, near, kernel, *_ in x.blocks():
+        total = kernel.sum(axis=1, keepdims=True)
+        out[x.plan.queries[rows]] = kernel @ x.v[near] / total
+    return out.reshape(len(x.q), *x.shape[1:])
+
+
+def pooling_gradients(queries, keys, values, w, grad):
+    """Take a gradient back through `attention_pooling`.
+
+    Args:
+        queries, keys, values, w: as there.
+        grad: the derivative of a loss by each number of the result, with its
+            shape.
+
+    Returns:
+        The derivatives by queries (m,), keys (n,), values (their shape) and w
+        (a number), in the type that is computed in. O(m + n) memory.
+
+    Raises:
+        TypeError, ValueError: as there; ValueError for another shape of grad.
+    """
+    x = _Sorted(queries, keys, values, w)
+    expected = len(x.q), *x.shape[1:]
+    if np.shape(grad) != expected:
+        came = f"came {np.shape(grad)}"
+        raise ValueError(f"grad: shape {expected} expected, {came}")
+    dtype, (m, columns) = x.k.dtype, (len(x.q), x.v.shape[1])
+    grad = np.asarray(grad, dtype).reshape(m, columns)[x.plan.queries]
+    dq, dk, dv = np.empty(m, dtype), np.zeros_like(x.k), np.zeros_like(x.v)
+    dw = 0.0
+    for rows, near, weights, excess, beyond in x.blocks():
+        weights /= weights.sum(axis=1, keepdims=True)
+        dv[near] += weights.T @ grad[rows]
+        d = grad[rows] @ x.v[near].T  # (rows, near), by the weights
+        d -= (weights * d).sum(axis=1, keepdims=True)
+        d *= weights  # by the scores
+        dw -= np.vdot(excess, d)
+        dq[rows] = np.einsum("ij,ij->i", beyond, d) * x.square
+        apart = np.subtract(x.k[near], x.q[rows], out=beyond)
+        dk[near] -= np.einsum("ij,ij->j", apart, d) * x.square
+    results = np.empty_like(dq), np.empty_like(dk), np.empty_like(dv)
+    orders = x.plan.queries, x.plan.keys, x.plan.keys
+    for result, order, part in zip(results, orders, (dq, dk, dv), strict=True):
+        result[order] = part
+    return results[0], results[1], results[2].reshape(x.shape), dw * x.w

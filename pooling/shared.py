@@ -17,7 +17,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-BLOCK = 2**17  # scores at a time: they stay in the cache, and pay for the loop
+BLOCK = 2**18  # scores at a time: 1 MiB in float32
 # A key whose weight is below exp(-cut) times the largest one is left out.
 CUT = {"float32": 40.0, "float64": 60.0}
 
