@@ -85,12 +85,16 @@ def main():
     """Become a stand-in, or a fresh kernel."""
     env = dict(os.environ)
     session, code = env.pop("WARM_KERNELS", ""), env.pop("WARM_CODE", "")
+    # The session has put its folder before the user's, if there were any.
+    _, _, paths = env.pop("JUPYTER_PATH", "").partition(os.pathsep)
+    if paths:
+        env["JUPYTER_PATH"] = paths
     umask = os.umask(0)
     os.umask(umask)
     request = {
         "args": sys.argv[1:],
         "env": env,
-        "cwd": os.getcwd(),
+        "cwd": os.getcwd(),  # noqa: PTH109
         "code": code,
         "umask": umask,
         "cores": sorted(os.sched_getaffinity(0)),

@@ -14,6 +14,7 @@ import selectors
 import signal
 import socket
 import sys
+from pathlib import Path
 
 from kernel import receive, send  # beside this file
 
@@ -78,16 +79,16 @@ def flush():
 
 def unsound():
     """Say why what was imported cannot be forked, or return None."""
-    threads = len(os.listdir("/proc/self/task")) - 1
+    threads = len(list(Path("/proc/self/task").iterdir())) - 1
     if threads:
         return f"imports start {threads} thread(s): set OMP_NUM_THREADS=1"
-    roots = sys.prefix, sys.base_prefix, os.path.dirname(__file__)
-    roots = tuple(os.path.realpath(root) + os.sep for root in roots)
+    roots = sys.prefix, sys.base_prefix, Path(__file__).parent
+    roots = [Path(root).resolve() for root in roots]
     for name, module in list(sys.modules.items()):
-        path = getattr(module, "__file__", None)
-        if not path or not os.path.isabs(path):  # e.g. torch.ops
+        path = Path(getattr(module, "__file__", None) or "")
+        if not path.is_absolute():  # none, or made up, as that of torch.ops
             continue
-        if not os.path.realpath(path).startswith(roots):
+        if not any(path.resolve().is_relative_to(root) for root in roots):
             return f"imports reach code outside the environment: {name}"
     return None
 

@@ -1,0 +1,309 @@
+"""Kernels that start warm (tools/warm) do what fresh ones do, and all end."""
+
+import copy
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import nbformat
+import pytest
+from nbformat.v4 import new_code_cell, new_notebook
+
+from tools.nbsight.compare import output_differences
+from tools.nbsight.execute import execute
+from tools.warm.prologue import constants, prologue
+
+ROOT = Path(__file__).parents[1]
+pytestmark = pytest.mark.skipif(
+    not hasattr(os, "pidfd_open"), reason="forked kernels need Linux"
+)
+
+IMPORTS = {
+    "numpy": "import numpy as np",
+    "pytorch": "import numpy as np\nimport torch",
+    "tensorflow": (
+        "import os\nos.environ['TF_CPP_MIN_LOG_LEVEL'] = '3'\n"
+        "os.environ['TF_ENABLE_ONEDNN_OPTS'] = '0'\n"
+        "import numpy as np\nimport tensorflow as tf"
+    ),
+    "mxnet": (
+        "import numpy as np\nnp.bool = np.bool_\nimport mxnet as mx\n"
+        "from mxnet import autograd, npx"
+    ),
+}
+TRAIN = {
+    "numpy": "w = sum((np.linspace(0, 1, 50) - i / 9) ** 2 for i in range(9))",
+    "pytorch": """\
+w = torch.zeros(50, requires_grad=True)
+optimizer = torch.optim.SGD([w], lr=0.1)
+for _ in range(20):
+    optimizer.zero_grad()
+    ((w - torch.linspace(0, 1, 50)) ** 2).sum().backward()
+    optimizer.step()""",
+    "tensorflow": """\
+w = tf.Variable(tf.zeros(50))
+optimizer = tf.keras.optimizers.SGD(0.1)
+for _ in range(20):
+    with tf.GradientTape() as tape:
+        loss = tf.reduce_sum((w - tf.linspace(0.0, 1.0, 50)) ** 2)
+    optimizer.apply_gradients([(tape.gradient(loss, w), w)])""",
+    "mxnet": """\
+npx.set_np()
+w = mx.np.zeros(50)
+w.attach_grad()
+for _ in range(20):
+    with autograd.record():
+        loss = ((w - mx.np.linspace(0, 1, 50)) ** 2).sum()
+    loss.backward()
+    w -= 0.1 * w.grad""",
+}
+SURROUNDINGS = """\
+import os, random, signal, sys, threading
+print(__name__, os.getcwd(), os.environ["MARKER"], sys.path, sys.flags)
+print(os.path.basename(sys.argv[0]), sys.argv[1], len(sys.argv))
+print(sys.orig_argv[1:4], hasattr(np, "bool"), sorted(os.environ))
+print(os.getpgrp() == os.getpid() == os.getsid(0), os.umask(0o22))
+print([signal.getsignal(n) for n in (signal.SIGINT, signal.SIGTERM)])
+print(sorted(thread.name for thread in threading.enumerate()))
+print(sorted(name for name in globals() if not name.startswith("_")))
+sys.stdin.read(), sys.__stdout__.fileno(), sys.__stderr__.fileno()"""
+DRAW = "import d2lmini as d2l\nd2l.plot(np.arange(50), [w], 'x', 'w')"
+# Without a seed: MXNet's own generator begins alike in each fresh process.
+RANDOM = {
+    "numpy": "random.random()",
+    "pytorch": "torch.rand(1).item(), torch.initial_seed()",
+    "tensorflow": "float(tf.random.uniform([]))",
+    "mxnet": "random.random()",
+}
+# Executes notebooks one after the other in one session.
+EXECUTE = """\
+import sys, nbformat
+from tools.nbsight.execute import execute
+for path in sys.argv[1:]:
+    folder = path.rpartition("/")[0]
+    notebook = nbformat.read(path, as_version=4)
+    nbformat.write(execute(notebook, folder), path)
+"""
+
+
+def surroundings(**more):
+    """Return the environment of all runs here."""
+    env = {**os.environ, "OMP_NUM_THREADS": "1", "MARKER": "m", **more}
+    env["PYTHONPATH"] = str(ROOT)
+    return env
+
+
+def warm(*command, **more):
+    """Start a command in a session; `MARKER` finds its processes."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "tools.warm", sys.executable, *command],
+        env=surroundings(**more),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
+
+
+def finish(process, seconds=120):
+    """Wait for a session; return its exit status and what it wrote."""
+    try:
+        said, _ = process.communicate(timeout=seconds)
+    finally:
+        if process.poll() is None:
+            process.terminate()
+            process.communicate()
+    return process.returncode, said
+
+
+def written(path, *sources):
+    """Write a notebook and return its path as text."""
+    cells = [
+        new_code_cell(source, id=f"c{i}") for i, source in enumerate(sources)
+    ]
+    nbformat.write(new_notebook(cells=cells), path)
+    return str(path)
+
+
+def outputs(path):
+    """Return the outputs of a notebook's cells."""
+    return [cell.outputs for cell in nbformat.read(path, 4).cells]
+
+
+def alive(marker):
+    """Return the pids of processes whose environment holds a marker."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            env = (process / "environ").read_bytes()
+            state = (process / "stat").read_text().rpartition(")")[2].split()
+        except OSError:  # ended just now
+            continue
+        if f"MARKER={marker}".encode() in env and state[0] != "Z":
+            found.append(int(process.name))
+    return found
+
+
+def wait_until(condition, seconds=60):
+    """Wait until a condition holds; say whether it does."""
+    end = time.monotonic() + seconds
+    while not condition() and time.monotonic() < end:
+        time.sleep(0.1)
+    return condition()
+
+
+def test_only_what_is_harmless_is_done_beforehand():
+    code = prologue(
+        [
+            "import os\nos.environ['A'] = '1'\nimport numpy as np\n",
+            "np.bool = np.bool_\nfrom torch import nn  # comment",
+            "from mine import this\nimport torch",
+        ]
+    )
+    assert code.splitlines()[1:] == [
+        "os.environ['A'] = '1'",
+        "import numpy as np",
+        "np.bool = np.bool_",
+        "from torch import nn",
+    ]
+    assert constants(code) == ["A"]
+    for other in ("import d2lmini", "%pip", "x = 1", "os.environ[a] = '1'"):
+        assert prologue([f"import math\n{other}", "import sys"]) in (
+            "import math",
+            "",
+        )
+
+
+def test_warm_kernels_show_what_fresh_ones_show(framework, tmp_path):
+    sources = [
+        IMPORTS[framework],
+        SURROUNDINGS,
+        TRAIN[framework],
+        DRAW,
+        "import matplotlib as mpl\nprint(d2l.plt.get_backend())\n"
+        "print(dict(mpl.rcParams), mpl.matplotlib_fname()[-12:])",
+        f"{RANDOM[framework]}, np.random.rand()",
+    ]
+    path = tmp_path / "notebook.ipynb"
+    notebook = nbformat.read(written(path, *sources), as_version=4)
+    copies = [tmp_path / f"{i}.ipynb" for i in range(2)]
+    for each in copies:
+        nbformat.write(notebook, each)
+    process = warm("-c", EXECUTE, *map(str, copies))
+    assert finish(process, 300) == (0, "")  # no kernel was fresh
+    fresh = copy.deepcopy(notebook)
+    env = surroundings()
+    execute(fresh, tmp_path, env=env)
+    stored = [cell.outputs for cell in fresh.cells]
+    first, second = map(outputs, copies)
+    for cell in range(len(sources) - 1):
+        assert not output_differences(stored[cell], first[cell]), cell
+        assert not output_differences(stored[cell], second[cell]), cell
+    values = {str(each[-1][0].data) for each in (stored, first, second)}
+    assert len(values) == 3
+
+
+def test_a_changed_module_is_seen(tmp_path):
+    change = "from pathlib import Path\nPath('mine.py').write_text('x = 2')"
+    first = written(tmp_path / "1.ipynb", "import numpy, mine", "mine.x")
+    middle = written(tmp_path / "2.ipynb", change)
+    last = written(tmp_path / "3.ipynb", "import numpy, mine", "mine.x")
+    (tmp_path / "mine.py").write_text("x = 1")
+    process = warm("-c", EXECUTE, first, middle, last)
+    assert finish(process) == (0, "")
+    found = [outputs(path)[1][0].data["text/plain"] for path in (first, last)]
+    assert found == ["1", "2"]
+
+
+def test_a_fresh_kernel_is_taken_and_named_where_a_fork_would_differ(tmp_path):
+    path = written(tmp_path / "1.ipynb", "import this")
+    (tmp_path / "matplotlib.py").touch()
+    (tmp_path / "other").mkdir()
+    other = written(tmp_path / "other" / "1.ipynb", "import this")
+    process = warm("-c", EXECUTE, path, other)
+    _, said = finish(process)
+    assert "matplotlib.py may be meant by an import" in said
+    assert "fresh: imports print 'The Zen of Python" in said
+    for each in (path, other):
+        assert "Beautiful" in outputs(each)[0][0].text
+
+
+INTERRUPT = """\
+import sys, time
+from jupyter_client.manager import start_new_kernel
+manager, client = start_new_kernel(kernel_name="python3")
+client.execute("import time; print('on'); time.sleep(60)", stop_on_error=False)
+while client.get_iopub_msg(timeout=20)["msg_type"] != "stream":
+    pass
+manager.interrupt_kernel()
+while "ename" not in (reply := client.get_shell_msg(timeout=20)["content"]):
+    pass
+print(reply["ename"])
+client.execute("import os; os._exit(3)")
+while manager.is_alive():
+    time.sleep(0.1)
+print(manager.provisioner.process.returncode)
+client.stop_channels()
+manager.cleanup_resources()
+"""
+
+
+def test_signals_and_the_exit_status_are_handed_on():
+    process = warm("-c", INTERRUPT)
+    _, said = finish(process)
+    assert said.splitlines()[-2:] == ["KeyboardInterrupt", "3"]
+
+
+CHECK = ("-m", "pytest", "-q", "-p", "tools.nbsight.plugin", "--nbval")
+CHECK += ("-p", "no:cacheprovider")
+
+
+@pytest.mark.parametrize("how", ["success", "failure"])
+def test_nothing_is_left_after(how, tmp_path):
+    last = "1" if how == "success" else "1 / 0"
+    path = written(tmp_path / "1.ipynb", "import numpy", last)
+    if how == "success":
+        done = execute(nbformat.read(path, as_version=4), tmp_path)
+        nbformat.write(done, path)
+    status, said = finish(warm(*CHECK, path, MARKER=path))
+    assert status == (how == "failure"), said
+    assert "fresh" not in said
+    assert alive(path) == []
+
+
+@pytest.mark.parametrize("how", ["Ctrl-C", "SIGTERM", "SIGKILL"])
+def test_nothing_is_left_when_stopped_by(how, tmp_path):
+    code = "from pathlib import Path\nPath('pid').touch()\n"
+    code += "import subprocess, time\nsubprocess.Popen(['sleep', '600'])\n"
+    path = written(tmp_path / "1.ipynb", code + "time.sleep(600)")
+    process = warm(*CHECK, path, MARKER=path)
+    assert wait_until((tmp_path / "pid").exists)
+    assert wait_until(lambda: len(alive(path)) == 6)  # session ... sleep
+    if how == "Ctrl-C":  # the terminal sends it to the group
+        os.killpg(process.pid, signal.SIGINT)
+    else:
+        process.send_signal(getattr(signal, how))
+    finish(process)
+    assert wait_until(lambda: alive(path) == [], 20), alive(path)
+
+
+def test_many_kernels_start_at_once(tmp_path):
+    code = """
+import sys
+from concurrent.futures import ThreadPoolExecutor
+import nbformat, json
+from tools.nbsight.execute import execute
+def one(_):
+    notebook = nbformat.read(sys.argv[1], as_version=4)
+    return execute(notebook, ".").cells[1].outputs[0].data["text/plain"]
+with ThreadPoolExecutor(4) as pool:
+    print(json.dumps(list(pool.map(one, range(20)))))
+"""
+    path = written(tmp_path / "1.ipynb", "import os, numpy", "os.getpid()")
+    process = warm("-c", code, path)
+    _, said = finish(process)
+    assert len(set(json.loads(said))) == 20
