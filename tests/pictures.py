@@ -13,7 +13,7 @@ LOOK["font.sans-serif"] = ["DejaVu Sans", "Verdana"]
 
 def saved(draw, **look):
     """Return the SVG that Matplotlib writes of what a function draws."""
-    with plt.rc_context({**LOOK, **look}):
+    with plt.style.context(["default", {**LOOK, **look}]):
         fig, ax = plt.subplots(figsize=(3.5, 2.5))
         draw(ax)
         out = io.StringIO()

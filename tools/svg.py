@@ -71,6 +71,8 @@ def _shorten(element):
     if style.keys() <= ATTRIBUTES:
         element.attrib.pop("style", None)
         element.attrib.update(style)
+    # Its cells are set on whole points of the screen: any step may be seen.
+    exact = element.tag == f"{SVG}image"
     for key, value in list(element.items()):
         if key == "d":
             value = short_path(value)
@@ -84,6 +86,8 @@ def _shorten(element):
             value = value.removesuffix("px")
         elif key in ("fill", "stroke"):
             value = re.sub(r"^#(.)\1(.)\2(.)\3$", r"#\1\2\3", value)
+        elif exact:
+            continue
         elif key in ("x", "y", "width", "height", "viewBox") or (
             key == "transform" and "scale" not in value
         ):

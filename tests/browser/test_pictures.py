@@ -25,8 +25,11 @@ def test_a_compact_picture_looks_the_same(visit, draw):
     svg = saved(draw)
     before, after = shown(svg), shown(compact(svg))
     assert before.shape == after.shape
-    # Edges are a little lighter or darker, and where they cross or end a
-    # few points are; a mark in a wrong place would change many, and much.
-    apart = np.abs(before - after).max(-1)
-    assert np.mean(apart > 0.3) < 1e-4
+    # A browser sets letters and cells of images on whole points, so that a
+    # hundredth may move them by one: neighbours are allowed.
+    steps = [(i, j) for i in (-1, 0, 1) for j in (-1, 0, 1)]
+    for one, other in ((before, after), (after, before)):
+        near = [np.roll(other, step, (0, 1)) for step in steps]
+        low, high = np.min(near, 0), np.max(near, 0)
+        assert np.maximum(low - one, one - high).max() < 0.2
     assert before.std() > 0.05
