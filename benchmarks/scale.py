@@ -241,11 +241,13 @@ def install_peers():
         return
     subprocess.run([sys.executable, "-m", "venv", str(VENV)], check=True)
     query = "import sysconfig; print(sysconfig.get_path('purelib'))"
-    there = subprocess.check_output([python_of_peers(), "-c", query], text=True)
+    there = subprocess.check_output(
+        [python_of_peers(), "-c", query], text=True
+    )
     # --system-site-packages would give the base Python's, not this one's.
     beside = Path(there.strip()) / "beside.pth"
     beside.write_text(sysconfig.get_path("purelib") + "\n")
-    pip = python_of_peers(), "-m", "pip", "install", "--quiet"
+    pip = python_of_peers(), "-m", "pip", "install", "-qq"
     pins = "--constraint", str(ROOT / "tools" / "pins.txt")
     for peer in PEERS:  # one that cannot be built does not stop the others
         subprocess.run([*pip, *pins, peer], check=False)
@@ -299,11 +301,13 @@ def table(found):
             if "failed" in f:
                 cells.append(f["failed"])
                 continue
-            ratio = f"{f['ratio']:.3g} ×" if name != HAND else f"{f['s']:.3g} s"
+            ratio = (
+                f"{f['ratio']:.3g} x" if name != HAND else f"{f['s']:.3g} s"
+            )
             cells.append(f"{ratio}, {f['MiB']:.1f}, {f['error']:.0e}")
         for a, b in zip(sizes, sizes[1:], strict=False):
             seconds = [found[name, n].get("s") for n in (a, b)]
-            power = "–"
+            power = "-"
             if all(seconds):
                 power = math.log(seconds[1] / seconds[0]) / math.log(b / a)
                 power = f"n^{power:.2f}"

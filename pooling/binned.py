@@ -21,7 +21,9 @@ from pooling import shared
 from pooling.numpy import as_arrays, attention_pooling
 
 MOST_CELLS = 2**20
-USUAL = 4.0  # S5 / S2, about 1.6 where keys are dense, up to which cells suffice
+USUAL = (
+    4.0  # S5 / S2, about 1.6 where keys are dense, up to which cells suffice
+)
 REACH = 12.0  # over w: exp(-72) beyond
 
 
@@ -100,11 +102,15 @@ def binned_pooling(queries, keys, values, w, tolerance=1e-5, cells=None):
     product = np.vstack([spectra * rates[0], spectra[:1] * rates[1]])
     smooth = np.fft.irfft(product, length)[:, :cells]
     left, part = share(q)
-    total, *tops, wide = smooth[:, left] * (1 - part) + smooth[:, left + 1] * part
+    total, *tops, wide = (
+        smooth[:, left] * (1 - part) + smooth[:, left + 1] * part
+    )
     h2 = (w * step) ** 2
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         result = np.transpose(tops) / total[:, None] + middle
-        bound = 1.15 / 4 * h2 * np.exp(4 * h2) * (wide + noise[1]) + 2 * noise[0]
+        bound = (
+            1.15 / 4 * h2 * np.exp(4 * h2) * (wide + noise[1]) + 2 * noise[0]
+        )
         good = (total > 0) & (bound <= tolerance * total)
     good &= (low <= q) & (q <= high)
     out = result.reshape(len(q), *v.shape[1:]).astype(dtype)

@@ -48,14 +48,16 @@ class _Sorted:
 
     def blocks(self):
         """Yield rows, near, kernel values, excess of squares, ``k - k0``."""
-        blocks = self.plan.blocks
-        size = np.prod(np.diff(blocks)[:, ::2], axis=1).max(initial=0)
         # New arrays for each block would cost page faults.
-        buffers = np.empty((3, size), self.k.dtype)
+        buffers = np.empty((3, self.plan.largest), self.k.dtype)
         nearest = self.k[self.plan.nearest, None]
         offset = nearest - self.q
-        for start, stop, low, high in blocks:
-            rows, near, k = slice(start, stop), slice(low, high), self.k[low:high]
+        for start, stop, low, high in self.plan.blocks:
+            rows, near, k = (
+                slice(start, stop),
+                slice(low, high),
+                self.k[low:high],
+            )
             shape = stop - start, high - low
             kernel, excess, beyond = (
                 b[: shape[0] * shape[1]].reshape(shape) for b in buffers
@@ -64,8 +66,9 @@ class _Sorted:
             np.subtract(k, self.q[rows], out=excess)
             excess += offset[rows]
             excess *= beyond  # (q - k)^2 - (q - k0)^2
-            np.multiply(excess, -self.square / 2, out=kernel)
-            np.exp(kernel, out=kernel)
+            with np.errstate(over="ignore", under="ignore"):  # exp(-inf) = 0
+                np.multiply(excess, -self.square / 2, out=kernel)
+                np.exp(kernel, out=kernel)
             yield rows, near, kernel, excess, beyond
 
 

@@ -31,6 +31,11 @@ class Plan:
     nearest: np.ndarray  # (m,): place of each sorted query's nearest key
     blocks: np.ndarray  # (blocks, 4): from, to of queries; from, to of keys
 
+    @property
+    def largest(self):
+        """Return the number of scores in the largest block."""
+        return np.prod(np.diff(self.blocks)[:, ::2], axis=1).max()
+
     def arrays(self):
         """Return the four arrays."""
         return self.queries, self.keys, self.nearest, self.blocks
@@ -143,4 +148,5 @@ def plan(queries, keys, values, w):
         stop = min(start + rows, len(q))
         blocks.append((start, stop, low, high))
         start = stop
-    return Plan(by_query, by_key, nearest, np.array(blocks, int).reshape(-1, 4))
+    blocks = blocks or [(0, 0, 0, 1)]  # no queries, and still one block
+    return Plan(by_query, by_key, nearest, np.array(blocks))

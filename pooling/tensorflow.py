@@ -29,7 +29,9 @@ def _parts(x, blocks, *columns):
     """Make room for one result of each block."""
     shape = (None, *columns)
     count = tf.shape(blocks)[0]
-    return tf.TensorArray(x.dtype, count, infer_shape=False, element_shape=shape)
+    return tf.TensorArray(
+        x.dtype, count, infer_shape=False, element_shape=shape
+    )
 
 
 @tf.function(reduce_retracing=True, autograph=False)
@@ -68,10 +70,11 @@ def attention_pooling(queries, keys, values, w):
     """Average the values with softmax weights of ``-(w (q - k))^2 / 2``.
 
     Args:
-        queries: tensor or variable (m,), sorted or not.
-        keys: tensor or variable (n,), at least one.
-        values: tensor or variable (n,), or (n, columns), which all get the same
-            weights. In a graph, the number of axes must be known.
+        queries: tensor (m,), sorted or not; a variable of TensorFlow or Keras
+            will do as well, here and below.
+        keys: tensor (n,), at least one.
+        values: tensor (n,), or (n, columns), which all get the same weights. In
+            a graph, the number of axes and of columns must be known.
         w: one number or a tensor of one element, the sharpness; its sign does
             not matter, 0 gives the plain average.
 
@@ -89,16 +92,21 @@ def attention_pooling(queries, keys, values, w):
             or distances whose square overflows. In a graph, where only the run
             can tell, it is a `tf.errors.InvalidArgumentError`.
     """
-    tensors = {"queries": queries, "keys": keys, "values": values}
-    for name, x in tensors.items():
-        if not isinstance(x, (tf.Tensor, tf.Variable)):
-            raise TypeError(f"{name}: tensor expected, came {type(x).__name__}")
-    names = [x.dtype.name for x in tensors.values()]
-    result, compute = shared.dtypes(names)
-    q, k, v = (tf.cast(x, compute) for x in tensors.values())
-    if not isinstance(w, (tf.Tensor, tf.Variable, int, float)):
-        raise TypeError(f"w: one number expected, came {type(w).__name__}")
-    w = tf.cast(w, compute)
+    given = {"queries": queries, "keys": keys, "values": values, "w": w}
+    tensors = []
+    for name, x in given.items():
+        number = name == "w" and isinstance(x, (int, float))
+        tensor = tf.is_tensor(x) or hasattr(x, "__tf_tensor__")  # Keras's
+        if not (number or tensor):
+            expected = "one number" if name == "w" else "tensor"
+            came = type(x).__name__
+            raise TypeError(f"{name}: {expected} expected, came {came}")
+        # A number in float64, so that float64 loses none of it.
+        tensors.append(
+            tf.constant(x, "float64") if number else tf.convert_to_tensor(x)
+        )
+    result, compute = shared.dtypes([x.dtype.name for x in tensors[:3]])
+    q, k, v, w = (tf.cast(x, compute) for x in tensors)
     by_query, by_key, nearest, blocks = tf.numpy_function(
         lambda *args: shared.plan(*args).arrays(), (q, k, v, w), ["int64"] * 4
     )
@@ -109,9 +117,10 @@ def attention_pooling(queries, keys, values, w):
 
     @tf.custom_gradient
     def pool(q, k, v, w):
-        nearest_keys = tf.gather(k, nearest)
-        half = tf.minimum(w**2 / 2, q.dtype.max)
-        fixed = nearest_keys, half, blocks
+        # Else a tape would record, and keep, all that happens in here.
+        q, k, v, w = (tf.stop_gradient(x) for x in (q, k, v, w))
+        half = tf.minimum(w**2, q.dtype.max) / 2
+        fixed = tf.gather(k, nearest), half, blocks
         out = _forward(q, k, v, *fixed)
         return out, lambda grad: _backward(
             *(q, k, v, w), *fixed, out, tf.convert_to_tensor(grad)
