@@ -44,7 +44,7 @@ def preload(code, constants):
         constants: the environment variables that it sets.
 
     Returns:
-        The environment variables that the imports added.
+        The environment variables that the prologue's imports added.
     """
     before = dict(os.environ)
     os.environ.setdefault("MPLBACKEND", INLINE)  # as ipykernel does
@@ -55,6 +55,8 @@ def preload(code, constants):
     os.truncate(1, 0)  # what a kernel says before its first cell is not shown
     os.lseek(1, 0, os.SEEK_SET)
     exec(code, {"__name__": "prologue"})
+    hidden = {"MPLBACKEND", *constants, *before}
+    added = {k: v for k, v in os.environ.items() if k not in hidden}
     for name in PICTURES:
         importlib.import_module(name)
     for library in LATER.keys() & sys.modules.keys():
@@ -67,8 +69,7 @@ def preload(code, constants):
     numpy = sys.modules["numpy"]
     if numpy.__version__.startswith("1."):  # np.bool = np.bool_
         vars(numpy).pop("bool", None)
-    hidden = {"MPLBACKEND", *constants, *before}
-    return {k: v for k, v in os.environ.items() if k not in hidden}
+    return added
 
 
 def flush():
