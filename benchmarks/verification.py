@@ -11,7 +11,6 @@ warm ones (``tools.warm``).
 
 import argparse
 import os
-import re
 import statistics
 import subprocess
 import sys
@@ -54,7 +53,7 @@ def floor(paths):
 
 
 def check(paths, *prefix):
-    """Run the check on notebooks; return (seconds, its last lines)."""
+    """Run the check on notebooks; return seconds."""
     command = [sys.executable, *prefix, "-m", "pytest", "-q", "--nbval"]
     command += ["-n", str(WORKERS), "--dist", "loadfile"]
     command += ["-p", "tools.nbsight.plugin", *map(str, paths)]
@@ -105,7 +104,6 @@ def main():
         path
         for path in sorted(ROOT.glob(arguments.notebooks))
         if path.parent.name in FRAMEWORKS
-        and not re.search("checkpoint", path.name)
     ]
     rows = measure(arguments.rounds, paths)
     print(
