@@ -1,15 +1,17 @@
 """Compare ways of pooling as n grows: ``python -m benchmarks.scale``.
 
 Prints one Markdown table: time over that of PyTorch's fused attention, fed by
-hand; memory beyond the data; the largest error; and how fast the time grows. The
-peers are installed in ``build/bench-venv``, beside the packages of this one.
+hand; memory beyond the data; the largest error; and how fast the time grows.
+The peers are installed in ``build/bench-venv``, beside the packages of this
+environment.
 
 Each run has a process, so a peak of memory of its own, and a limit: "out of
-memory" is what happened. One thread. A round runs all ways in turn, and a ratio
-is taken within a round, so that a busy machine slows both.
+memory" is what happened. One thread. A round runs all ways in turn, and a
+ratio is taken within a round, so that a busy machine slows both.
 """
 
 import argparse
+import itertools
 import json
 import math
 import os
@@ -305,7 +307,7 @@ def table(found):
                 f"{f['ratio']:.3g} x" if name != HAND else f"{f['s']:.3g} s"
             )
             cells.append(f"{ratio}, {f['MiB']:.1f}, {f['error']:.0e}")
-        for a, b in zip(sizes, sizes[1:], strict=False):
+        for a, b in itertools.pairwise(sizes):
             seconds = [found[name, n].get("s") for n in (a, b)]
             power = "-"
             if all(seconds):

@@ -2,17 +2,17 @@
 
 Each key shares itself and its value out to the two grid points around it, the
 FFT sums the kernel over the grid, and each query reads off between two points.
-So for each pair the kernel ``K(u) = exp(-(w u)^2 / 2)`` is replaced by a mean of
-``K(u + e)``, where ``e`` has mean 0 and, on a grid with the step d, a variance of
-at most d^2/2. Taylor: it is off by at most d^2/4 max |K''|. As ``|K''(u)|`` is at
-most ``1.15 w^2 exp(-(w u)^2 / 4)``, the average of the values is off by at most::
+So each ``K(u) = exp(-(w u)^2 / 2)`` becomes a mean of ``K(u + e)``, where
+``e`` has mean 0 and, on a grid of step d, a variance of at most d^2/2. Taylor:
+it is off by at most d^2/4 max |K''|, and ``|K''(u)|`` is at most ``1.15 w^2
+exp(-(w u)^2 / 4)``. So the average of the values is off by at most::
 
     (max - min of the values) 1.15/4 (w d)^2 exp(4 (w d)^2) S5 / S2
 
-Here S2 is the sum of ``exp(-(w u)^2 / 2)`` over the keys, S5 that of
-``exp(-(w u)^2 / 5)``, both from the grid; the 5 instead of 4 and the second
-exponential pay for the shifts ``e``. What the FFT rounds is added. A query whose
-bound is larger than asked for, such as one far from all keys, is answered exactly.
+S2 is the sum over the keys of ``exp(-(w u)^2 / 2)``, S5 of ``exp(-(w u)^2 /
+5)``, both from the grid; the 5 instead of 4 and the second exponential pay for
+the shifts. What the FFT rounds is added. A query whose bound is larger than
+asked for, such as one far from all keys, is answered exactly.
 """
 
 import numpy as np
@@ -28,12 +28,12 @@ REACH = 12.0  # over w: exp(-72) beyond
 
 
 def _grid(w, width, tolerance, cells):
-    """Choose the cells and a length for the FFT in which nothing wraps round."""
+    """Choose the cells, and a length for the FFT so that none wraps round."""
     needed = cells or 2 + w * width * np.sqrt(1.15 / 4 * USUAL / tolerance)
     if needed > MOST_CELLS:
         raise ValueError(
-            f"w, keys: w * range = {w * width:.4g} needs {needed:.3g} cells for "
-            f"tolerance {tolerance:g}, the limit is {MOST_CELLS}; take "
+            f"w, keys: w * range = {w * width:.4g} needs {needed:.3g} cells "
+            f"for tolerance {tolerance:g}, the limit is {MOST_CELLS}; take "
             "attention_pooling, which is fast for a large w"
         )
     room = 1 + REACH / max(w * width, REACH)
@@ -56,12 +56,13 @@ def binned_pooling(queries, keys, values, w, tolerance=1e-5, cells=None):
 
     Returns:
         An array as of `attention_pooling`, computed in float64. Time is
-        O(m + n + cells log cells), memory O(m + n + cells); and for queries that
-        the grid is not good enough for, those of `attention_pooling`.
+        O(m + n + cells log cells), memory O(m + n + cells); and for queries
+        that the grid is not good enough for, those of `attention_pooling`.
 
     Raises:
-        TypeError, ValueError: as `attention_pooling`; ValueError for a wrong
-            tolerance or cells, and for more cells than `MOST_CELLS`.
+        TypeError: as `attention_pooling`.
+        ValueError: as there; for a wrong tolerance or cells; and for a product
+            of w and the keys' range that needs more than `MOST_CELLS`.
     """
     if not 0 < tolerance < 1:
         raise ValueError(f"tolerance: between 0 and 1, came {tolerance}")

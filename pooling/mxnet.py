@@ -10,7 +10,8 @@ np.bool = np.bool_  # MXNet 1.9.1 reads this name, gone since NumPy 1.24
 
 import mxnet as mx  # noqa: E402
 
-from pooling import numpy as pooled, shared  # noqa: E402
+import pooling.numpy as pooled  # noqa: E402
+from pooling import shared  # noqa: E402
 
 
 class _Pooling(mx.autograd.Function):
@@ -37,27 +38,26 @@ class _Pooling(mx.autograd.Function):
 
 
 def attention_pooling(queries, keys, values, w):
-    """Average the values with softmax weights of ``-(w (q - k))^2 / 2``.
+    """Pool like `pooling.numpy.attention_pooling`, with gradients to all four.
 
     Args:
-        queries: `mxnet.np` array (m,), sorted or not.
-        keys: `mxnet.np` array (n,), at least one.
-        values: `mxnet.np` array (n,), or (n, columns), which all get the same
-            weights.
-        w: one number or an array of one element, the sharpness; its sign does
-            not matter, 0 gives the plain average.
+        queries: an array (m,), sorted or not.
+        keys: an array (n,), at least one.
+        values: an array (n,) or (n, columns).
+        w: one number, or an array of one element; its sign does not
+            matter.
 
     Returns:
         An array (m,) or (m, columns) of the largest type of float that came
-        (float16 is computed in float32; integers become float32), with first
-        gradients to all four where `mxnet.autograd` records. Forward and
-        backward take O(m + n) memory; weights below exp(-40) of the largest one
-        (exp(-60) in float64) are left out. `mxnet.npx.set_np()` is needed.
+        (16 bits are computed in float32; integers become float32). Forward and
+        (first) backward take O(m + n) memory. It needs
+        `mxnet.npx.set_np()`.
 
     Raises:
-        TypeError: for what is no such array, or one of other than real numbers.
-        ValueError: for a wrong shape, no keys, NaN or infinity in any argument,
-            or distances whose square overflows.
+        TypeError: for what is no `mxnet.np` array, or one of other
+            than real numbers.
+        ValueError: for a wrong shape, no keys, NaN or infinity in any
+            argument, or distances whose square overflows.
     """
     arrays = {"queries": queries, "keys": keys, "values": values}
     for name, x in arrays.items():

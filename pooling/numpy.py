@@ -85,36 +85,40 @@ def attention_pooling(queries, keys, values, w):
     Returns:
         An array (m,) or (m, columns) of the largest type of float that came
         (float16 is computed in float32; integers become float64). It takes
-        O(m + n) memory; weights below exp(-40) of the largest one (exp(-60)
+        O(m + n) memory. Weights below exp(-40) of the largest one (exp(-60)
         in float64) are left out.
 
     Raises:
         TypeError: for an argument that does not hold real numbers.
-        ValueError: for a wrong shape, no keys, NaN or infinity in any argument,
-            or distances whose square overflows.
+        ValueError: for a wrong shape, no keys, NaN or infinity in any
+            argument, or distances whose square overflows.
     """
     x = _Sorted(queries, keys, values, w)
     out = np.empty((len(x.q), x.v.shape[1]), x.dtype)
     for rows, near, kernel, *_ in x.blocks():
         total = kernel.sum(axis=1, keepdims=True)
-        out[x.plan.queries[rows]] = kernel @ x.v[near] / total
+        middle = x.v[near].mean(axis=0)  # long sums lose less, centred
+        mean = kernel @ (x.v[near] - middle) / total + middle
+        out[x.plan.queries[rows]] = mean
     return out.reshape(len(x.q), *x.shape[1:])
 
 
 def pooling_gradients(queries, keys, values, w, grad):
-    """Take a gradient back through `attention_pooling`.
+    """Take a gradient back through `attention_pooling`, in O(m + n) memory.
 
     Args:
-        queries, keys, values, w: as there.
-        grad: the derivative of a loss by each number of the result, with its
-            shape.
+        queries: as there.
+        keys: as there.
+        values: as there.
+        w: as there.
+        grad: derivative of a loss by the result, with its shape.
 
     Returns:
-        The derivatives by queries (m,), keys (n,), values (their shape) and w
-        (a number), in the type that is computed in. O(m + n) memory.
+        The derivatives by queries, keys, values (with their shapes) and w.
 
     Raises:
-        TypeError, ValueError: as there; ValueError for another shape of grad.
+        TypeError: as there.
+        ValueError: as there, and for another shape of grad.
     """
     x = _Sorted(queries, keys, values, w)
     expected = len(x.q), *x.shape[1:]

@@ -1,16 +1,16 @@
 """What all frameworks share: the checks, and which queries see which keys.
 
-Queries and keys are sorted. Then a few neighbouring queries, a *block*, see one
-slice of the keys: beyond it all weights are too small to count. A sharp kernel
-leaves little to compute, and a block fits in the processor's cache.
+Queries and keys are sorted. Then a few neighbouring queries, a *block*, see
+one slice of the keys: beyond it all weights are too small to count. A sharp
+kernel leaves little to compute, and a block fits in the processor's cache.
 
-Within a block, the score is written relative to that of the nearest key ``k0``::
+A score is written relative to that of the query's nearest key ``k0``::
 
     -(w (q-k))^2/2 + (w (q-k0))^2/2 = -w^2/2 (k - k0) ((k - q) + (k0 - q))
 
-It is 0 for the nearest key and negative for the others, so that no maximum has
-to be found, nothing overflows, and what matters is not the difference of two
-large numbers. Nor does it matter where zero is, so nothing need be centred.
+It is 0 for the nearest key and negative for the others: no maximum has to be
+found, nothing overflows, and no two large numbers are subtracted, so that it
+does not matter where zero is, either.
 """
 
 from dataclasses import dataclass
@@ -49,8 +49,7 @@ def dtypes(names, default="float32"):
         default: what integers become.
 
     Returns:
-        Two names. 16 bits are computed in float32; mixed types become the
-        larger one.
+        Two names; 16 bits are computed in float32, mixed types become larger.
 
     Raises:
         TypeError: for what is neither a real number nor an integer.
@@ -70,7 +69,10 @@ def check(queries, keys, values, w):
     """Raise a ValueError that names the argument, what it was to be, and is.
 
     Args:
-        queries, keys, values, w: NumPy arrays of floats.
+        queries: NumPy array of floats, as the others.
+        keys: its type is the one to compute in.
+        values: see `pooling.numpy.attention_pooling`.
+        w: of any number.
     """
     for name, array in [("queries", queries), ("keys", keys)]:
         if array.ndim != 1:
@@ -109,16 +111,13 @@ def check(queries, keys, values, w):
 
 
 def plan(queries, keys, values, w):
-    """Check the input and make a plan.
+    """Check the input and make a `Plan`, in O(m + n) memory.
 
     Args:
         queries: NumPy array (m,) of float32 or float64.
         keys: the same, (n,).
         values: the same, (n,) or (n, columns).
-        w: the same, of size 1.
-
-    Returns:
-        A `Plan`. It takes O(m + n) memory.
+        w: an array of size 1.
 
     Raises:
         ValueError: see `check`.

@@ -39,7 +39,9 @@ def _forward(q, k, v, nearest, half, blocks):
     def step(i, rows, near, out):
         kernel, *_ = _kernel(q, k, nearest, half, rows, near)
         total = tf.reduce_sum(kernel, 1, keepdims=True)
-        return (out.write(i, kernel @ v[near] / total),)
+        # Long sums of centred values are more exact.
+        middle = tf.reduce_mean(v[near], 0)
+        return (out.write(i, kernel @ (v[near] - middle) / total + middle),)
 
     (out,) = _loop(step, blocks, (_parts(q, blocks, v.shape[1]),))
     return out.concat()
@@ -67,30 +69,28 @@ def _backward(q, k, v, w, nearest, half, blocks, out, grad):
 
 
 def attention_pooling(queries, keys, values, w):
-    """Average the values with softmax weights of ``-(w (q - k))^2 / 2``.
+    """Pool like `pooling.numpy.attention_pooling`, with gradients to all four.
 
     Args:
-        queries: tensor (m,), sorted or not; a variable of TensorFlow or Keras
-            will do as well, here and below.
-        keys: tensor (n,), at least one.
-        values: tensor (n,), or (n, columns), which all get the same weights. In
-            a graph, the number of axes and of columns must be known.
-        w: one number or a tensor of one element, the sharpness; its sign does
-            not matter, 0 gives the plain average.
+        queries: a tensor (m,), sorted or not.
+        keys: a tensor (n,), at least one.
+        values: a tensor (n,) or (n, columns). In a graph, the
+            number of axes and of columns must be known.
+        w: one number, or a tensor of one element; its sign does not
+            matter. (Variables of TensorFlow or Keras will do everywhere.)
 
     Returns:
-        A tensor (m,) or (m, columns) of the largest type of float that came (16
-        bits are computed in float32; integers become float32), with first
-        gradients to all four. Forward and backward take O(m + n) memory;
-        weights below exp(-40) of the largest one (exp(-60) in float64) are
-        left out. It works in a `tf.function`, but neither under XLA nor in a
-        saved model: the plan is made in Python.
+        A tensor (m,) or (m, columns) of the largest type of float that came
+        (16 bits are computed in float32; integers become float32). Forward and
+        (first) backward take O(m + n) memory. A
+        `tf.function` may hold it, but not XLA or a saved model: the blocks are
+        planned in Python.
 
     Raises:
         TypeError: for what is no tensor, or one of other than real numbers.
-        ValueError: for a wrong shape, no keys, NaN or infinity in any argument,
-            or distances whose square overflows. In a graph, where only the run
-            can tell, it is a `tf.errors.InvalidArgumentError`.
+        ValueError: for a wrong shape, no keys, NaN or infinity in any
+            argument, or distances whose square overflows. In a graph,
+            which checks when it runs, a `tf.errors.InvalidArgumentError`.
     """
     given = {"queries": queries, "keys": keys, "values": values, "w": w}
     tensors = []

@@ -100,6 +100,13 @@ def test_thousands_of_keys_are_as_exact(of):
         assert error <= 1e-5, w
 
 
+def test_a_common_offset_of_the_values_costs_no_accuracy(of):
+    q, k, v = data(5000, 50)
+    v += np.float32(1e4)
+    error = abs(of.pool(q, k, v, w=4) - exact(q, k, v, 4)).max()
+    assert error <= 1e-3  # which is the distance of float32 numbers there
+
+
 def test_the_size_of_the_blocks_does_not_matter(of, monkeypatch):
     arrays = data(90, 70)
     whole = of.pool(*arrays, w=4, dtype="float64")
@@ -168,7 +175,7 @@ BAD = {
 @pytest.mark.parametrize("message", BAD)
 def test_bad_input_is_named(of, message):
     *arrays, w = BAD[message]
-    with pytest.raises(ValueError, match="[a-z]+: ") as caught:
+    with pytest.raises(ValueError, match=r"expected|far apart") as caught:
         of.pool(*arrays, w=w)
     assert message in str(caught.value)
 
@@ -180,17 +187,17 @@ def test_w_is_one_number_and_real(of):
     with pytest.raises(ValueError, match=r"w: one number .* shape \(2,\)"):
         of.raw(*arrays, of.make([4.0, 5.0]))
     for w in (None, "4"):
-        with pytest.raises(TypeError, match="w: .*expected, came"):
+        with pytest.raises(TypeError, match=r"w: .*expected, came"):
             of.raw(*arrays, w)
 
 
 def test_what_is_no_array_of_numbers_is_named(of, framework):
     good = of.make(ONES)
-    with pytest.raises(TypeError, match="keys: .* expected, came"):
+    with pytest.raises(TypeError, match=r"keys: .* expected, came"):
         of.raw(good, "123", good, 4)
     if framework == "numpy":  # which takes lists
         assert of.raw([1, 2], [1, 2], [3, 3], 4) == pytest.approx([3, 3])
-        with pytest.raises(TypeError, match="values: numbers .* object"):
+        with pytest.raises(TypeError, match=r"values: numbers .* object"):
             of.raw(good, good, [[1], [1, 2], []], 4)
         good = good * 1j
     else:
@@ -343,20 +350,20 @@ def work(n):
     gradients(sys.argv[1], arrays, np.ones(n, "float32"))
 work(100)
 before = peak()
-work(10_000)
+work(6_000)
 print(peak() - before)
 """
 
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="no /proc")
 def test_forward_and_backward_need_no_matrix(framework):
-    matrix = 4 * 10_000**2 / 2**20  # 381 MiB
+    matrix = 4 * 6_000**2 / 2**20  # 137 MiB
     paths = str(ROOT), str(ROOT / "tests")
     command = [sys.executable, "-c", MEMORY, framework, *paths]
     alone = {**os.environ, "OMP_NUM_THREADS": "1"}
     out = subprocess.check_output(command, text=True, env=alone)
     mebibytes = float(out)
-    assert mebibytes < 50 < matrix / 5
+    assert mebibytes < 40 < matrix / 3
 
 
 def test_a_module_imports_its_own_framework_only():
