@@ -11,6 +11,9 @@ import re
 import warnings
 from collections import defaultdict
 
+from . import light  # noqa: F401
+
+# isort: split
 import nbformat
 import pytest
 from jupyter_client import AsyncKernelManager

@@ -28,8 +28,10 @@ LIMIT = 8  # zygotes of a session: each holds some 300 MB
 class Zygote:
     """A zygote, seen from the session."""
 
+    problem = "imports are not done"  # why it cannot be used, or None
+
     def __init__(self, path, code, env):
-        """Start it; `problem` says why it cannot be used, or is None."""
+        """Start it."""
         self.path = str(path)
         self.process = subprocess.Popen(
             [sys.executable, HERE / "zygote.py", self.path],
@@ -42,17 +44,20 @@ class Zygote:
         order = {"code": code, "constants": constants(code)}
         self.process.stdin.write(json.dumps(order).encode() + b"\n")
         self.process.stdin.flush()
+
+    def wait(self):
+        """Wait until it can be used, or cannot."""
         answer = self.process.stdout.readline()
         self.problem = (
             json.loads(answer)["problem"] if answer else "imports kill it"
         )
-        if self.problem:
-            self.end()
+        self.process.stdout.close()
 
     def end(self):
         """End it, and its kernels with it."""
+        if self.problem:  # it has no kernels, and may still import
+            self.process.kill()
         self.process.stdin.close()
-        self.process.stdout.close()
         try:
             self.process.wait(5)
         except subprocess.TimeoutExpired:
@@ -120,6 +125,7 @@ class Session(socketserver.ThreadingUnixStreamServer):
                     env["MATPLOTLIBRC"] = str(copy)
                 path = self.folder / f"zygote-{number}"
                 self.zygotes[key] = Zygote(path, code, env)
+                self.zygotes[key].wait()
         return self.zygotes[key], self.zygotes[key].problem
 
     def report(self):

@@ -5,24 +5,25 @@ import sys
 
 from tools.frameworks import FRAMEWORKS
 
-# What a zygote may import for a notebook: no module that somebody edits.
-LIBRARIES = {each.module for each in FRAMEWORKS.values()}
-LIBRARIES |= {"matplotlib", "IPython"} | sys.stdlib_module_names
+FIRST = {each.module for each in FRAMEWORKS.values()}
+# A notebook may import these before, too; they are left to its kernel.
+OTHERS = {"matplotlib", "IPython"} | sys.stdlib_module_names
 
 
 def prologue(cells):
-    """Return the statements that a notebook begins with, as far as harmless.
+    """Return what can be done before a notebook is run, in the short form.
 
-    Imports of the frameworks and of the standard library are; so are constants
-    for ``os.environ``, which libraries read when they are imported, and
-    ``np.bool = np.bool_``. The first other statement ends the prologue: after
-    it, an import may give something else.
+    Imports of the frameworks can; so can constants for ``os.environ``, which
+    libraries read when they are imported, and ``np.bool = np.bool_``. What is
+    of another kind ends the prologue: after it, an import may give something
+    else. Notebooks that import the same frameworks, with the same
+    settings, have the same prologue.
 
     Args:
         cells: the texts of the code cells.
 
     Returns:
-        Python code of whole statements, "" if the first is another already.
+        Python code, a statement a line, "" if there is nothing to do.
     """
     lines = []
     for cell in cells:
@@ -31,21 +32,22 @@ def prologue(cells):
         except SyntaxError:  # IPython's own syntax, too
             break
         for statement in statements:
-            if not harmless(statement):
+            found = short(statement)
+            if found is None:
                 return "\n".join(lines)
-            lines.append(ast.unparse(statement))
+            lines += [line for line in found if line not in lines]
     return "\n".join(lines)
 
 
-def harmless(statement):
-    """Tell whether a zygote may execute a statement."""
+def short(statement):
+    """Return the lines that stand for a statement, or None if none may."""
     match statement:
         case ast.Import(names=names):
-            modules = [alias.name for alias in names]
+            modules = [alias.name.split(".")[0] for alias in names]
         case ast.ImportFrom(module=str(module), level=0):
-            modules = [module]
+            modules = [module.split(".")[0]]
         case ast.Expr(value=ast.Constant()):
-            return True
+            return []
         case ast.Assign(
             targets=[
                 ast.Subscript(
@@ -55,26 +57,26 @@ def harmless(statement):
             ],
             value=ast.Constant(value=str()),
         ):
-            return True
+            return ["import os", ast.unparse(statement)]
         case ast.Assign(
-            targets=[ast.Attribute(ast.Name(one), "bool")],
-            value=ast.Attribute(ast.Name(other), "bool_"),
+            targets=[ast.Attribute(ast.Name("np" | "numpy"), "bool")],
+            value=ast.Attribute(ast.Name("np" | "numpy"), "bool_"),
         ):
-            return one == other
+            return ["import numpy", "numpy.bool = numpy.bool_"]
         case _:
-            return False
-    return all(name.split(".")[0] in LIBRARIES for name in modules)
+            return None
+    if not FIRST.issuperset(set(modules) - OTHERS):
+        return None
+    return [f"import {name}" for name in modules if name in FIRST]
 
 
 def imported(code):
     """Return the names of the top modules that a prologue imports."""
-    names = set()
-    for node in ast.walk(ast.parse(code)):
-        if isinstance(node, ast.Import):
-            names |= {alias.name.split(".")[0] for alias in node.names}
-        elif isinstance(node, ast.ImportFrom):
-            names.add(node.module.split(".")[0])
-    return names
+    return {
+        line.removeprefix("import ")
+        for line in code.splitlines()
+        if line.startswith("import ")
+    }
 
 
 def constants(code):
