@@ -1,7 +1,7 @@
 """To be imported before nbformat: saves a second of each process.
 
-nbformat imports jsonschema, which compiles the grammar of IRIs where JupyterLab
-has installed a package for it. In notebooks there is no IRI to check.
+nbformat imports jsonschema, which compiles the grammar of IRIs where
+JupyterLab has installed a package for it. No notebook has an IRI to check.
 """
 
 import sys
