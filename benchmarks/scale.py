@@ -6,8 +6,8 @@ The peers are installed in ``build/bench-venv``, beside the packages of this
 environment.
 
 Each run has a process, so a peak of memory of its own, and a limit: "out of
-memory" is what happened. One thread. A round runs all ways in turn, and a
-ratio is taken within a round, so that a busy machine slows both.
+memory" is what happened. One thread. There, a way and the fused call take
+turns, and a ratio is one of neighbours, so that a busy machine slows both.
 """
 
 import argparse
@@ -16,10 +16,13 @@ import json
 import math
 import os
 import resource
+import signal
 import statistics
 import subprocess
 import sys
 import sysconfig
+import tempfile
+import threading
 import time
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -168,68 +171,82 @@ def mebibytes(field):
     raise OSError(f"/proc/self/status has no {field}")
 
 
+def seconds_of(call):
+    """Call it; return the seconds it took, and its result."""
+    start = time.perf_counter()
+    out = call()
+    return time.perf_counter() - start, out
+
+
 def run(name, n):
     """Run one way, in this process, and print what it took as JSON."""
     q, k, v = data(n)
     WAYS[name](q[:100], k[:100], v[:100])()  # what happens only once
-    call = WAYS[name](q, k, v)
+    call, by_hand = WAYS[name](q, k, v), WAYS[HAND](q, k, v)
+    WAYS[HAND](q[:100], k[:100], v[:100])()
     limit = MOST_GIBIBYTES * 2**30
     resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
     Path("/proc/self/clear_refs").write_text("5")  # forget the imports' peak
     before = mebibytes("VmHWM")
-    seconds = []
     print("started", flush=True)  # the clock of `child` starts here
     try:
-        while not seconds or (len(seconds) < 6 and sum(seconds) < 2):
-            start = time.perf_counter()
-            out = call()
-            seconds.append(time.perf_counter() - start)
+        first, out = seconds_of(call)
     except (MemoryError, RuntimeError) as error:
         text = f"{type(error).__name__} {error}"
         if "memory" not in text.lower():
             raise
         return print(json.dumps({"failed": "out of memory"}))
     memory = mebibytes("VmHWM") - before
+    print(f"took {first}", flush=True)
     some = slice(None, None, max(1, n // 1000))
     error = np.abs(out[some] - truth(q[some], k, v)).max()
-    # The first call warmed up, where there are more.
-    result = statistics.median(seconds[1:] or seconds)
-    print(json.dumps({"s": result, "MiB": memory, "error": float(error)}))
+    # The first call was a warm-up, unless it took long.
+    seconds, ratios = [], []
+    start = time.perf_counter()
+    while not ratios or (len(ratios) < 9 and time.perf_counter() < start + 3):
+        hand, _ = seconds_of(by_hand)
+        took = first if first > 5 else seconds_of(call)[0]
+        seconds.append(took)
+        ratios.append(took / hand)
+    medians = {"s": seconds, "ratio": ratios}
+    result = {key: statistics.median(of) for key, of in medians.items()}
+    print(json.dumps({**result, "MiB": memory, "error": float(error)}))
 
 
 def child(name, n):
     """Run one way in a process of its own.
 
     Returns:
-        A dict with "s", "MiB" and "error", or with "failed".
+        A dict with "s", "ratio", "MiB" and "error", or with "failed".
     """
     command = [python_of_peers(), "-m", "benchmarks.scale", "--run", name]
     names = "OMP", "MKL", "OPENBLAS"
     surroundings = os.environ | {f"{x}_NUM_THREADS": "1" for x in names}
     surroundings |= {"TF_CPP_MIN_LOG_LEVEL": "3", "TF_ENABLE_ONEDNN_OPTS": "0"}
     surroundings |= {"KEOPS_CACHE_FOLDER": str(VENV / "keops")}
-    process = subprocess.Popen(
-        [*command, str(n)],
-        cwd=ROOT,
-        env=surroundings,
-        text=True,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-    )
-    try:
-        for line in process.stdout:  # imports and compilers take their time
-            if line == "started\n":
-                break
-        out, errors = process.communicate(timeout=MOST_SECONDS)
-    except subprocess.TimeoutExpired:
-        return {"failed": f"not in {MOST_SECONDS} s"}
-    finally:
-        process.kill()
-        process.communicate()
-    if process.returncode:
-        last = (errors.strip().splitlines() or ["no message"])[-1]
-        return {"failed": f"failed: {last[:60]}"}
-    return json.loads(out.splitlines()[-1])
+    with tempfile.TemporaryFile("w+") as errors:
+        process = subprocess.Popen(
+            [*command, str(n)],
+            cwd=ROOT,
+            env=surroundings,
+            text=True,
+            stdout=subprocess.PIPE,
+            stderr=errors,
+        )
+        # The rest has no limit: imports and compilers take their time, and so
+        # does the fused call, to compare with.
+        late = threading.Timer(MOST_SECONDS, process.kill)
+        for line in process.stdout:
+            if line.startswith("started"):
+                late.start()
+            if line.startswith("took"):
+                late.cancel()
+        late.cancel()
+        if process.wait() == -signal.SIGKILL:
+            return {"failed": f"not in {MOST_SECONDS} s"}
+        errors.seek(0)
+        last = ["no message", *errors.read().splitlines()][-1]
+    return {"failed": last} if process.returncode else json.loads(line)
 
 
 def python_of_peers():
@@ -265,7 +282,7 @@ def measure(sizes=(1_000, 10_000, 100_000), rounds=3):
 
     Returns:
         A dict from (way, n) to a dict with the medians "s", "MiB", "error" and
-        "ratio" (of the times within a round), or with "failed".
+        "ratio" (of neighbouring times), or with "failed".
     """
     install_peers()
     found = {}
@@ -280,8 +297,6 @@ def measure(sizes=(1_000, 10_000, 100_000), rounds=3):
             found[name, n] = failed = of_name[-1]
             if "failed" in failed:
                 continue
-            for result, hand in zip(of_name, results[HAND], strict=True):
-                result["ratio"] = result["s"] / hand.get("s", math.nan)
             found[name, n] = {
                 key: statistics.median(result[key] for result in of_name)
                 for key in of_name[0]

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-BLOCK = 2**18  # scores at a time: 1 MiB in float32
+BLOCK = 2**19  # scores at a time: 2 MiB in float32
 # A key whose weight is below exp(-cut) times the largest one is left out.
 CUT = {"float32": 40.0, "float64": 60.0}
 
