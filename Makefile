@@ -8,7 +8,9 @@ PYTHON := $(shell for p in python3.11 python3 python; do \
 endif
 VENV ?= .venv
 RUN = $(VENV)/bin/python
-PYTEST_ALONE = $(RUN) -m pytest -n $(WORKERS) --dist loadfile
+# WARM=1 forks kernels from a process that has imported the libraries.
+WARMLY = $(if $(WARM),-m tools.warm $(RUN))
+PYTEST_ALONE = $(RUN) $(WARMLY) -m pytest -n $(WORKERS) --dist loadfile
 PYTEST = $(PYTEST_ALONE) --nbval --ignore tests/browser \
 	-p tools.nbsight.plugin -o 'nbsight_rerun=make nbval NOTEBOOK={path}'
 CHOICE = $(or $(FRAMEWORK),$(FRAMEWORKS))
@@ -24,7 +26,8 @@ export LESSON_FRAMEWORKS = $(CHOICE)
 
 .DEFAULT_GOAL := help
 .PHONY: help setup lab test notebooks check nbval book slides browser \
-	agreement mutants answers surroundings scale figure lint format pins clean
+	agreement mutants answers surroundings scale bench figure lint format \
+	pins clean
 
 help: ## show this list
 	@echo 'make lab     to work: sets up what is missing, then opens JupyterLab'
@@ -49,7 +52,7 @@ test: setup lint check ## lint, check, run the tests, re-execute all notebooks
 	$(or $(addprefix notebooks/,$(CHOICE)),notebooks)
 
 notebooks: setup ## generate and execute the notebooks from notebooks/source
-	@$(RUN) -m tools.build --frameworks '$(CHOICE)' \
+	@$(RUN) $(WARMLY) -m tools.build --frameworks '$(CHOICE)' \
 	--lesson '$(LESSON)' $(if $(FORCE),--force)
 
 check: setup ## prove that the committed notebooks are what the sources give
@@ -68,7 +71,7 @@ slides: setup ## make a deck of each lesson and framework, in build/slides
 
 browser: EXTRA = browser
 browser: setup ## test pages, slides and JupyterLab in Chromium
-	@$(PYTEST_ALONE) tests/browser
+	@$(RUN) -m pytest -n $(WORKERS) --dist loadfile tests/browser
 
 agreement: setup ## measure how far the frameworks' numbers lie apart
 	@$(RUN) -m tools.agreement --frameworks '$(CHOICE)'
@@ -85,6 +88,9 @@ surroundings: setup ## re-execute the notebooks in changed surroundings
 
 scale: setup ## measure time and memory of pooling anew, for lesson 05
 	@$(RUN) -m tools.scale
+
+bench: setup ## measure all of it beside its peers: benchmarks/results.md
+	@$(RUN) -m benchmarks --parts '$(PARTS)' --rounds $(or $(ROUNDS),3)
 
 figure: setup ## draw README's figure anew
 	@$(RUN) -m tools.readme_figure

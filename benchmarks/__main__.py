@@ -14,11 +14,18 @@ from pathlib import Path
 
 from benchmarks import learner, scale, verification
 
+
+def pooling(rounds):
+    """Return the table of ways to pool, with the peers' versions."""
+    table = scale.table(scale.measure(rounds=rounds))
+    return f"{scale.versions()}; one thread.\n\n{table}"
+
+
 RESULTS = Path(__file__).with_name("results.md")
 PARTS = {
     "learner": ("A learner's waiting", learner.table),
     "verification": ("Verification", verification.table),
-    "scale": ("Pooling at scale", scale.table),
+    "scale": ("Pooling at scale", pooling),
 }
 HEAD = """\
 # Measured
