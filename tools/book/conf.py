@@ -34,19 +34,33 @@ html_show_search_summary = False  # would load pages, which files cannot
 # Printed text is no code to copy.
 copybutton_selector = "div.cell pre"
 
-BLUE, LIGHT_BLUE = "#00598c", "#6cbcf0"
+
+def colours(brand, code, edge, seen, predict):
+    """Return the variables of a page's colours: furo's, and book.css's own."""
+    names = "primary", "content", "visited"
+    furo = {f"color-brand-{name}": brand for name in names}
+    own = {"code": code, "edge": edge}
+    own |= {"seen": seen[0], "seen-edge": seen[1]}
+    own |= {"predict": predict[0], "predict-edge": predict[1]}
+    return furo | own
+
+
 html_theme_options = {
     "navigation_with_keys": True,
-    "light_css_variables": {
-        "color-brand-primary": BLUE,
-        "color-brand-content": BLUE,
-        "color-brand-visited": BLUE,
-    },
-    "dark_css_variables": {
-        "color-brand-primary": LIGHT_BLUE,
-        "color-brand-content": LIGHT_BLUE,
-        "color-brand-visited": LIGHT_BLUE,
-    },
+    "light_css_variables": colours(
+        brand="#00598c",
+        code="#f5f7f9",
+        edge="#d4d9de",
+        seen=("#eef6f1", "#2f7d5b"),
+        predict=("#fdf5e6", "#a86a00"),
+    ),
+    "dark_css_variables": colours(
+        brand="#6cbcf0",
+        code="#22262b",
+        edge="#3d444d",
+        seen=("#15241d", "#58b88c"),
+        predict=("#2a2213", "#e0a84a"),
+    ),
 }
 pygments_style = "a11y-high-contrast-light"
 pygments_dark_style = "a11y-high-contrast-dark"
