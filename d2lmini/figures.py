@@ -1,12 +1,10 @@
 """Curves, heatmaps and training curves, for screen, projector and print."""
 
-from itertools import cycle
 from time import monotonic
 
 import IPython.display
 import numpy as np
 from matplotlib import pyplot as plt
-from matplotlib_inline.backend_inline import set_matplotlib_formats
 
 from d2lmini.arrays import as_array, as_floats, as_lines, require
 
@@ -26,7 +24,9 @@ def use_svg_display():
 
     Files need ``savefig(..., metadata={"Date": None, "Creator": None})``.
     """
-    if notebook_shell():
+    if notebook_shell():  # costs 3 ms that others need not wait for
+        from matplotlib_inline.backend_inline import set_matplotlib_formats
+
         set_matplotlib_formats("svg", metadata={"Date": None, "Creator": None})
     if plt.rcParams["svg.hashsalt"] != "d2lmini":
         plt.style.use("d2lmini.look")  # once: what is changed later stays
@@ -195,7 +195,7 @@ class Animator:
         require(len(xs) in (1, count), "x", f"1 or {count} values", x)
         as_array([0 if y is None else y for y in ys], "y", 4)  # warns of gaps
         self.X, self.Y = self.X or [[] for _ in ys], self.Y or [[] for _ in ys]
-        for X, Y, a, b in zip(self.X, self.Y, cycle(xs), ys, strict=False):
+        for X, Y, a, b in zip(self.X, self.Y, xs * count, ys, strict=False):
             if a is not None and b is not None:
                 X.append(a)
                 Y.append(b)
