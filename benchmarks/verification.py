@@ -141,8 +141,8 @@ def table(rounds, notebooks="notebooks/*/*.ipynb"):
     lines = [
         f"{len(paths)} notebooks, {rounds} rounds, two kernels at a time. The",
         "floor: for each notebook a fresh kernel that imports its framework,",
-        "pyplot and IPython. No check with ordinary kernels can be faster than",
-        "the cells alone.",
+        "pyplot and IPython. No check with ordinary kernels can be faster",
+        "than the cells alone.",
         "",
         "| over the floor | median | range | goal, at most |",
         "|---|---|---|---|",
