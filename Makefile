@@ -2,12 +2,12 @@
 # FRAMEWORK=pytorch (or FRAMEWORKS="numpy pytorch") narrows any of it.
 
 ifndef PYTHON
-PYTHON := $(shell for p in python3.11 python3 python; do \
-	$$p -c 'import sys, ensurepip; sys.exit(sys.version_info[:2] != (3, 11))' \
+PYTHON := $(shell for p in python3.11 python3.12 python3.13 python3 python; do \
+	$$p -c 'import sys, ensurepip; sys.exit(sys.version_info[:2] < (3, 11))' \
 	2>/dev/null && echo $$p && break; done)
 endif
 VENV ?= .venv
-RUN = $(VENV)/bin/python
+RUN = $(VENV)/$(if $(filter Windows_NT,$(OS)),Scripts,bin)/python
 # WARM=1 forks kernels from a process that has imported the libraries.
 WARMLY = $(if $(WARM),-m tools.warm $(RUN))
 PYTEST_ALONE = $(RUN) $(WARMLY) -m pytest -n $(WORKERS) --dist loadfile
@@ -24,6 +24,11 @@ export MPLCONFIGDIR = $(abspath $(VENV))/matplotlib
 export JUPYTER_PREFER_ENV_PATH = 1
 export LESSON_FRAMEWORKS = $(CHOICE)
 
+# What the goals need besides JupyterLab and the frameworks.
+EXTRAS = $(if $(filter-out help setup lab,$(MAKECMDGOALS)),test) \
+	$(if $(filter book slides,$(MAKECMDGOALS)),book) \
+	$(if $(filter browser,$(MAKECMDGOALS)),browser) $(EXTRA)
+
 .DEFAULT_GOAL := help
 .PHONY: help setup lab test notebooks check nbval book slides browser \
 	agreement mutants answers surroundings scale bench figure lint format \
@@ -38,10 +43,11 @@ help: ## show this list
 	@echo 'FRAMEWORK=pytorch narrows any of them; FRAMEWORKS="numpy pytorch" too.'
 
 setup: ## make .venv and install what is pinned
-	@test -n '$(PYTHON)' || { echo 'Python 3.11 (with its venv module) was not' \
-	'found; if it is elsewhere: make PYTHON=/path/to/python3.11'; exit 1; }
-	@'$(PYTHON)' tools/setup_env.py --venv '$(VENV)' \
-	--frameworks '$(CHOICE)' --extra '$(EXTRA)'
+	@test -n '$(PYTHON)' || { echo 'Python 3.11 or newer (with its venv module)' \
+	'was not found; if it is elsewhere: make PYTHON=/path/to/python'; exit 1; }
+	@'$(PYTHON)' tools/setup_env.py --venv '$(VENV)' --frameworks '$(CHOICE)' \
+	--extras '$(EXTRAS)' $(if $(NEWEST),--newest) \
+	$(if $(findstring command,$(origin PYTHON)),--insist)
 
 lab: setup ## open the lessons in JupyterLab (this machine only, with token)
 	@$(RUN) -m jupyter lab --ServerApp.ip=127.0.0.1 \
@@ -62,14 +68,12 @@ nbval: setup ## re-execute notebooks and compare (NOTEBOOK=path for just one)
 	@$(PYTEST) \
 	$(or $(NOTEBOOK),$(addprefix notebooks/,$(CHOICE)),notebooks)
 
-book slides: EXTRA = book
 book: setup ## make the pages, in build/book: every framework in tabs
 	@$(RUN) -m tools.book --site '$(SITE)'
 
 slides: setup ## make a deck of each lesson and framework, in build/slides
 	@$(RUN) -m tools.book.slides --frameworks '$(CHOICE)' --lesson '$(LESSON)'
 
-browser: EXTRA = browser
 browser: setup ## test pages, slides and JupyterLab in Chromium
 	@$(RUN) -m pytest -n $(WORKERS) --dist loadfile tests/browser
 

@@ -8,12 +8,15 @@ import tomllib
 
 import pytest
 import yaml
+from packaging.requirements import Requirement
 
 from tools import frameworks, setup_env
 from tools.frameworks import FRAMEWORKS
 from tools.lesson import ROOT, names
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+TESTED = {"python_version": "3.11", "sys_platform": "linux"}
+TESTED |= {"platform_machine": "x86_64"}
 PINS = dict(
     line.split("==")
     for line in (ROOT / "tools" / "pins.txt").read_text().split()
@@ -36,10 +39,13 @@ def test_every_requirement_is_pinned():
     pinned = {normal(name) for name in PINS}
     extras = PROJECT["optional-dependencies"].values()
     for line in itertools.chain(PROJECT["dependencies"], *extras):
-        name = re.match(r"[\w.-]+", line)[0]
-        if name in ("d2lmini", "tensorflow"):  # itself; not on this platform
+        requirement = Requirement(line)
+        marker = requirement.marker
+        if requirement.name == "d2lmini" or (
+            marker and not marker.evaluate(TESTED)
+        ):
             continue
-        assert normal(name) in pinned, line
+        assert normal(requirement.name) in pinned, line
 
 
 def test_versions_are_pinned_in_one_place_only():
@@ -66,7 +72,7 @@ def test_the_conda_environment_uses_the_same_pins_and_all_extras():
     assert conda == ["python=3.11", "pip"]
     assert pip["pip"][0] == "-c tools/pins.txt"
     extras = re.search(r"\[(.*)\]", pip["pip"][1])[1].split(",")
-    assert extras == [*FRAMEWORKS, *setup_env.ALWAYS]
+    assert extras == [*FRAMEWORKS, *setup_env.ALWAYS, "test"]
 
 
 def test_every_framework_has_an_extra():
@@ -138,6 +144,44 @@ def test_set_up_adds_an_extra_once_and_keeps_it():
     assert setup_env.needed(["numpy"], stamp, "now") == ["numpy", *wanted]
 
 
+def test_what_holds_others_back_comes_without_pins_only_when_asked_for():
+    every = setup_env.needed(None, {}, "now", pinned=False)
+    assert every == [name for name in FRAMEWORKS if name != "mxnet"]
+    asked = setup_env.needed(["mxnet"], {}, "now", pinned=False)
+    assert asked == ["mxnet"]
+
+
+def test_an_environment_keeps_its_python(tmp_path):
+    assert setup_env.version_of(tmp_path) is None
+    python = setup_env.python_of(tmp_path)
+    python.parent.mkdir()
+    python.touch()
+    (tmp_path / "pyvenv.cfg").write_text("home = /x\nversion = 3.10.2\n")
+    assert setup_env.version_of(tmp_path) == (3, 10)
+    command = [sys.executable, "tools/setup_env.py", "--venv", tmp_path]
+    answer = subprocess.run(
+        [*command, "--insist"], cwd=ROOT, capture_output=True, text=True
+    )
+    assert answer.returncode == 1
+    assert "has Python 3.10, and PYTHON is 3." in answer.stderr
+
+
+def test_only_goals_that_test_install_what_tests_need():
+    def extras(*goals):
+        shown = subprocess.run(
+            ["make", "--no-print-directory", "-n", *goals],
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        return re.search(r"--extras '(.*?)'", shown)[1].split()
+
+    assert extras("lab") == extras("setup") == []
+    assert extras("notebooks") == ["test"]
+    assert extras("test", "book") == ["test", "book"]
+
+
 def test_make_without_a_target_prints_what_there_is():
     text = subprocess.run(
         ["make", "--no-print-directory"],
@@ -167,4 +211,4 @@ def test_a_missing_python_gives_one_clear_line(tmp_path):
     assert answer.returncode != 0
     lines = answer.stdout.splitlines()
     assert len(lines) == 1
-    assert "Python 3.11" in lines[0]
+    assert "Python 3.11 or newer" in lines[0]

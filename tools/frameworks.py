@@ -16,6 +16,7 @@ class Framework:
     title: str  # how readers call it
     module: str  # what its notebooks import
     wheels: str = ""  # where it can be installed, when not everywhere
+    holds_back: bool = False  # wants old releases of what others use, too
 
 
 FRAMEWORKS = {
@@ -29,6 +30,7 @@ FRAMEWORKS = {
             "MXNet",
             "mxnet",
             wheels="MXNet 1.9.1 has wheels for Linux and Intel Macs only",
+            holds_back=True,
         ),
     )
 }
