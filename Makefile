@@ -26,13 +26,13 @@ export LESSON_FRAMEWORKS = $(CHOICE)
 
 # What the goals need besides JupyterLab and the frameworks.
 EXTRAS = $(if $(filter-out help setup lab,$(MAKECMDGOALS)),test) \
-	$(if $(filter book slides,$(MAKECMDGOALS)),book) \
+	$(if $(filter book slides class,$(MAKECMDGOALS)),book) \
 	$(if $(filter browser,$(MAKECMDGOALS)),browser) $(EXTRA)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lab test notebooks check nbval book slides browser \
-	agreement mutants answers surroundings scale bench figure lint format \
-	pins clean
+.PHONY: help setup lab test notebooks check nbval accept book slides class \
+	browser agreement mutants answers surroundings scale bench figure \
+	lint format pins clean
 
 help: ## show this list
 	@echo 'make lab     to work: sets up what is missing, then opens JupyterLab'
@@ -68,11 +68,18 @@ nbval: setup ## re-execute notebooks and compare (NOTEBOOK=path for just one)
 	@$(PYTEST) \
 	$(or $(NOTEBOOK),$(addprefix notebooks/,$(CHOICE)),notebooks)
 
+accept: setup ## show what NOTEBOOK=path gives now; store it if you agree
+	@$(RUN) $(WARMLY) -m tools.accept $(if $(YES),--yes) $(NOTEBOOK)
+
 book: setup ## make the pages, in build/book: every framework in tabs
 	@$(RUN) -m tools.book --site '$(SITE)'
 
 slides: setup ## make a deck of each lesson and framework, in build/slides
 	@$(RUN) -m tools.book.slides --frameworks '$(CHOICE)' --lesson '$(LESSON)'
+
+class: setup ## make a kit for a class, in build/class: hand out, keep, show
+	@$(RUN) $(WARMLY) -m tools.kit --frameworks '$(CHOICE)' \
+	--lesson '$(LESSON)' $(if $(FORCE),--force)
 
 browser: setup ## test pages, slides and JupyterLab in Chromium
 	@$(RUN) -m pytest -n $(WORKERS) --dist loadfile tests/browser
