@@ -114,6 +114,16 @@ def explain(error, notebook):
     return f"{type(error).__name__}: {error}"
 
 
+def tidy(notebook):
+    """Take out of the outputs, in place, what no reader and no check needs."""
+    for cell in notebook.cells:
+        for output in cell.get("outputs", []):
+            data = output.get("data", {})
+            data.pop(WIDGET, None)
+            if "image/svg+xml" in data:
+                data["image/svg+xml"] = compact(data["image/svg+xml"])
+
+
 def build_one(lesson, framework, folder=lessons.NOTEBOOKS, build=BUILD):
     """Generate, execute and store one notebook.
 
@@ -133,10 +143,7 @@ def build_one(lesson, framework, folder=lessons.NOTEBOOKS, build=BUILD):
         for output in cell.get("outputs", []):
             if output.get("name") == "stderr":
                 return f"cell {cell.id} printed on stderr: {output.text}"
-            data = output.get("data", {})
-            data.pop(WIDGET, None)
-            if "image/svg+xml" in data:
-                data["image/svg+xml"] = compact(data["image/svg+xml"])
+    tidy(ran)
     put_in_place(ran, path, build)
     return None
 

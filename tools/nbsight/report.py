@@ -1,4 +1,4 @@
-"""What a failure says, and the page with both pictures beside it."""
+"""What a failure says, and the page with both runs side by side."""
 
 import base64
 import html
@@ -11,7 +11,9 @@ PAGE = """<!doctype html>
 <meta charset="utf-8">
 <title>{title}</title>
 <style>td {{ vertical-align: top; padding: 1em; border: 1px solid }}</style>
-<h1>{title}</h1>
+{sections}
+"""
+SECTION = """<h1>{title}</h1>
 <ul>{lines}</ul>
 <table>{rows}</table>
 """
@@ -27,27 +29,62 @@ def text(item, path, lines, cell=None):
         cell: the item, if it is a cell.
     """
     config = item.config
-    path = Path(path)
-    if path.is_relative_to(config.rootpath):
-        path = path.relative_to(config.rootpath)
-    title = f"{path}"
-    if cell is not None:
-        title = f"{path}, {_place(cell)}"
+    shown = summary(item, lines)
     if lines[0].startswith("not run"):
-        return f"{title[:WIDTH]}\n  {lines[0]}"
+        return shown
+    if cell is not None and any(_drawn(cell)):
+        name = f"{Path(path).with_suffix('')}-{cell.name}"
+        found = page(config, name, [(cell, lines)])
+        shown += f"\n  both pictures: {found}"
+    rerun = config.getini("nbsight_rerun").format(path=short(config, path))
+    return f"{shown}\n  rerun: {rerun}"
+
+
+def summary(item, lines):
+    """Return where an item is, and the first lines of what is wrong."""
     shown = [f"  {line}"[:WIDTH] for line in lines[:SHOWN]]
     if len(lines) > SHOWN:
         shown.append(f"  ... and {len(lines) - SHOWN} more")
-    if cell is not None:
-        page = _page(cell, path, title, lines)
-        if page:
-            shown.append(f"  both pictures: {page}")
-    rerun = config.getini("nbsight_rerun").format(path=path)
-    return "\n".join([title[:WIDTH], *shown, f"  rerun: {rerun}"])
+    return "\n".join([_title(item)[:WIDTH], *shown])
 
 
-def _place(item):
-    """Return where a cell is: its number, its id, its heading, its code."""
+def short(config, path):
+    """Return a path as it is shown: within pytest's root without the root."""
+    path = Path(path)
+    if path.is_relative_to(config.rootpath):
+        return path.relative_to(config.rootpath)
+    return path
+
+
+def page(config, name, found):
+    """Write what is stored and what came out side by side.
+
+    Args:
+        config: pytest's.
+        name: of the page, from which its file's name is made.
+        found: pairs of a cell's item and the lines of what differs there.
+
+    Returns:
+        The path of the page, from the working directory if it is in there.
+    """
+    name = "-".join(short(config, name).parts).strip("/")
+    folder = config.rootpath / config.getini("nbsight_folder")
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"{name.replace(' ', '-').replace('/', '')}.html"
+    sections = [_section(item, lines) for item, lines in found]
+    title = html.escape(_title(found[0][0]))
+    path.write_text(
+        PAGE.format(title=title, sections="".join(sections)), "utf-8"
+    )
+    here = Path.cwd()
+    return path.relative_to(here) if path.is_relative_to(here) else path
+
+
+def _title(item):
+    """Return where an item is: its notebook, its number, id, heading, code."""
+    path = short(item.config, item.path)
+    if not hasattr(item, "cell"):  # what concerns the notebook as a whole
+        return f"{path}"
     heading = ""
     for cell in item.parent.nb.cells[: item.index]:
         for line in cell.source.splitlines():
@@ -55,45 +92,44 @@ def _place(item):
                 heading = f' under "{line.strip("# ")}"'
     first = item.cell.source.strip().split("\n")[0]
     name = item.cell.get("id", "no id")
-    return f"{item.name} ({name}){heading}: {first}"
+    return f"{path}, {item.name} ({name}){heading}: {first}"
 
 
-def _pictures(outputs):
-    """Return the pictures among outputs as HTML."""
-    for output in outputs:
-        data = output.get("data", {})
-        if "image/svg+xml" in data:
-            content = base64.b64encode(data["image/svg+xml"].encode()).decode()
-            kind = "svg+xml"
-        elif "image/png" in data:
-            content, kind = data["image/png"], "png"
-        else:
-            continue
-        yield f'<img src="data:image/{kind};base64,{content}">'
+def _pair(item):
+    """Return the outputs that are stored, and those that came out."""
+    return item.cell.outputs, item.parent.new.cells[item.index].outputs
 
 
-def _page(item, path, title, lines):
-    """Write both runs' pictures side by side; return where, or None."""
-    stored = list(_pictures(item.cell.outputs))
-    new = list(_pictures(item.parent.new.cells[item.index].outputs))
-    if not stored and not new:
-        return None
+def _drawn(item):
+    """Tell of each output in either run whether it holds a picture."""
+    for outputs in _pair(item):
+        for output in outputs:
+            data = output.get("data", {})
+            yield "image/svg+xml" in data or "image/png" in data
+
+
+def _shown(output):
+    """Return one output as HTML: its picture, or else its text."""
+    data = output.get("data", {})
+    if "image/svg+xml" in data:
+        content = base64.b64encode(data["image/svg+xml"].encode()).decode()
+        return f'<img src="data:image/svg+xml;base64,{content}">'
+    if "image/png" in data:
+        return f'<img src="data:image/png;base64,{data["image/png"]}">'
+    text = output.get("text") or output.get("evalue")
+    text = text or data.get("text/plain") or f"{data}"
+    return f"<pre>{html.escape(text)}</pre>"
+
+
+def _section(item, lines):
+    """Return both runs of a cell side by side."""
+    stored, new = ([_shown(output) for output in each] for each in _pair(item))
     rows = "<tr><th>stored<th>now"
     for i in range(max(len(stored), len(new))):
         pair = [each[i] if i < len(each) else "none" for each in (stored, new)]
         rows += f"<tr><td>{pair[0]}<td>{pair[1]}"
-    folder = item.config.rootpath / item.config.getini("nbsight_folder")
-    folder.mkdir(parents=True, exist_ok=True)
-    name = "-".join([*path.with_suffix("").parts, item.name]).strip("/")
-    page = folder / f"{name.replace(' ', '-').replace('/', '')}.html"
-    page.write_text(
-        PAGE.format(
-            title=html.escape(title),
-            lines="".join(f"<li>{html.escape(line)}" for line in lines),
-            rows=rows,
-        ),
-        "utf-8",
+    return SECTION.format(
+        title=html.escape(_title(item)),
+        lines="".join(f"<li>{html.escape(line)}" for line in lines),
+        rows=rows,
     )
-    if page.is_relative_to(item.config.rootpath):
-        page = page.relative_to(item.config.rootpath)
-    return page

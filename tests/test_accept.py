@@ -1,0 +1,357 @@
+"""Accepting a changed output on purpose (tools/nbsight/accept.py)."""
+
+import json
+import os
+import pty
+import subprocess
+import sys
+
+import nbformat
+import pytest
+from nbformat.v4 import new_code_cell, new_notebook
+
+from tools import build, check
+from tools import lesson as lessons
+from tools.accept import Generated
+from tools.nbsight import MIME
+from tools.nbsight.accept import dumps
+from tools.nbsight.execute import execute
+
+ALONE = "tools.nbsight.accept"
+CELLS = {
+    "noise": "print('loss 0.123456')",
+    "result": "print('é', 2.5)",
+    "value": "7 * 6",
+    "imports": "import matplotlib.pyplot as plt",
+    "curve": "plt.plot([1, 2, 4])\nplt.show()",
+}
+
+
+def run(module, *arguments, **options):
+    """Run a module of this repository without a terminal."""
+    return subprocess.run(
+        [sys.executable, "-m", module, *map(str, arguments)],
+        cwd=lessons.ROOT,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        **options,
+    )
+
+
+def passes(path):
+    """Tell whether the check is content with a notebook."""
+    plugin = ("-p", "tools.nbsight.plugin", "--nbval", "-q")
+    return run("pytest", *plugin, path).returncode == 0
+
+
+@pytest.fixture(scope="module")
+def executed(tmp_path_factory):
+    """A small notebook as it was executed once, as JSON."""
+    notebook = new_notebook(
+        cells=[new_code_cell(source, id=id) for id, source in CELLS.items()]
+    )
+    execute(notebook, tmp_path_factory.mktemp("executed"))
+    return nbformat.writes(notebook)
+
+
+def stored(path, text, **form):
+    """Store a notebook whose outputs are changed where the tests look.
+
+    One is changed within the tolerance, two beyond it. The form is one that
+    nbformat does not write.
+    """
+    notebook = json.loads(text)
+    noise, result, value, _, curve = notebook["cells"]
+    noise["outputs"][0]["text"] = ["loss 0.123459\n"]
+    result["outputs"][0]["text"] = ["é 1.5\n"]
+    value["metadata"] = {"tags": ["mine"], "collapsed": False}
+    artists = "axes[0].xlim\t[0, 1]"
+    curve["outputs"][0]["data"][MIME]["artists"] = [artists]
+    path.write_text(json.dumps(notebook, **(form or {"indent": "\t"})))
+    return json.loads(path.read_text())
+
+
+@pytest.fixture
+def lesson(executed, tmp_path):
+    """The path of the small notebook with outputs that differ."""
+    path = tmp_path / "lesson.ipynb"
+    stored(path, executed)
+    return path
+
+
+def test_without_a_terminal_it_shows_what_differs_and_writes_nothing(lesson):
+    before = lesson.read_bytes()
+    answer = run(ALONE, lesson)
+    assert answer.returncode == 1
+    assert "lesson.ipynb, Cell 1 (result): print('é', 2.5)" in answer.stdout
+    assert "stored 1.5, now 2.5" in answer.stdout
+    assert "2 of 5 cells differ" in answer.stdout
+    assert "no terminal to ask on" in answer.stdout
+    assert "--yes" in answer.stdout
+    assert lesson.read_bytes() == before
+    page = lesson.parent / "build" / "nbsight" / "lesson-differs.html"
+    assert str(page) in answer.stdout
+    assert page.read_text().count("<img src=") == 2
+    assert "<pre>é 1.5\n</pre><td><pre>é 2.5\n</pre>" in page.read_text()
+
+
+def test_only_cells_that_differ_get_new_outputs(lesson, executed):
+    before = json.loads(lesson.read_text())
+    answer = run(ALONE, "--yes", lesson)
+    assert answer.returncode == 0, answer.stdout
+    assert "lesson.ipynb: accepted" in answer.stdout
+    after = json.loads(lesson.read_text())
+    assert after["cells"][1]["outputs"][0]["text"] == ["é 2.5\n"]
+    assert isinstance(
+        after["cells"][4]["outputs"][0]["data"][MIME]["artists"], str
+    )
+    for index in (1, 4):
+        before["cells"][index]["outputs"] = after["cells"][index]["outputs"]
+    assert lesson.read_text() == json.dumps(before, indent="\t")
+    again = lesson.read_bytes()
+    answer = run(ALONE, lesson)
+    assert answer.returncode == 0
+    assert "lesson.ipynb: nothing differs" in answer.stdout
+    assert lesson.read_bytes() == again
+
+
+@pytest.mark.parametrize("form", [{"indent": 2}, {"ensure_ascii": False}])
+def test_the_form_of_a_file_is_kept(form):
+    notebook = {"cells": ["é", {"b": 1, "a": []}], "nbformat": 4}
+    text = json.dumps(notebook, **form) + "\n"
+    notebook["nbformat_minor"] = 5
+    assert dumps(notebook, text) == json.dumps(notebook, **form) + "\n"
+
+
+@pytest.mark.parametrize("word", ["y", "n"])
+def test_on_a_terminal_it_asks(lesson, word):
+    before = lesson.read_bytes()
+    ours, theirs = pty.openpty()
+    os.write(ours, f"{word}\n".encode())
+    answer = subprocess.run(
+        [sys.executable, "-m", ALONE, str(lesson)],
+        cwd=lessons.ROOT,
+        stdin=theirs,
+        capture_output=True,
+        text=True,
+    )
+    os.close(ours)
+    os.close(theirs)
+    assert "Store the new outputs? [y/N]" in answer.stdout
+    assert answer.returncode == (0 if word == "y" else 1)
+    assert (lesson.read_bytes() == before) == (word == "n")
+
+
+REFUSED = {
+    "an error": ("1 / 0", "raised ZeroDivisionError: division by zero"),
+    "stderr": ("import sys\nprint('oh', file=sys.stderr)", 'on stderr: "oh"'),
+    "a switch": ("# NBVAL_IGNORE_OUTPUT\nprint(1)", "switch this check off"),
+    "a dead kernel": ("import os\nos._exit(1)", "stopped by DeadKernelError"),
+    "a change meanwhile": (
+        "from pathlib import Path\n"
+        "path = Path('lesson.ipynb')\n"
+        "path.write_text(path.read_text() + ' ')",
+        "changed meanwhile",
+    ),
+}
+
+
+@pytest.fixture(scope="module")
+def refusals(tmp_path_factory):
+    """What is said of each case, and whether its notebook was written."""
+    paths = {}
+    for case, (source, _) in REFUSED.items():
+        folder = tmp_path_factory.mktemp("refused")
+        paths[case] = folder / "lesson.ipynb"
+        cells = [new_code_cell(source), new_code_cell("1")]
+        nbformat.write(new_notebook(cells=cells), paths[case])
+    before = {case: path.read_text() for case, path in paths.items()}
+    answer = run(ALONE, "--yes", *paths.values())
+    assert answer.returncode == 1
+    said = answer.stdout.split(": executing\n")[1:]
+    return {
+        case: (
+            words,
+            paths[case].read_text().rstrip() != before[case].rstrip(),
+        )
+        for case, words in zip(paths, said, strict=True)
+    }
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_what_would_not_pass_the_check_is_refused(refusals, case):
+    words, written = refusals[case]
+    assert REFUSED[case][1] in words
+    assert "accepted" not in words
+    assert not written
+
+
+def test_a_notebook_that_was_never_run_is_recorded(tmp_path):
+    path = tmp_path / "lesson.ipynb"
+    cells = [new_code_cell(source, id=id) for id, source in CELLS.items()]
+    nbformat.write(new_notebook(cells=cells), path)
+    answer = run(ALONE, "--yes", path)
+    assert answer.returncode == 0, answer.stdout
+    assert "was never run" in answer.stdout
+    assert passes(path)
+
+
+def test_what_is_no_notebook_is_named(tmp_path):
+    (tmp_path / "broken.ipynb").write_text("{")
+    answer = run(ALONE, tmp_path / "broken.ipynb")
+    assert answer.returncode == 1
+    assert "broken.ipynb" in answer.stderr
+    assert "not a notebook" in answer.stderr
+    answer = run(ALONE, tmp_path / "missing.ipynb")
+    assert answer.returncode == 1
+    assert "missing.ipynb" in answer.stderr
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+Path.replace = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
+from {module} import {what}
+accept.main({store}, sys.argv[1:])
+"""
+
+
+def killed(path, module="tools.nbsight", what="accept", store=""):
+    """Accept a notebook, but be killed where it is put in its place."""
+    code = KILLED.format(module=module, what=what, store=store or None)
+    return subprocess.run(
+        [sys.executable, "-c", code, "--yes", str(path)],
+        cwd=lessons.ROOT,
+        capture_output=True,
+    )
+
+
+def test_one_that_is_killed_leaves_the_stored_notebook(lesson):
+    before = lesson.read_bytes()
+    assert killed(lesson).returncode == -9
+    assert lesson.read_bytes() == before
+    assert [path.name for path in lesson.parent.glob("*.ipynb")] == [
+        "lesson.ipynb"
+    ]
+
+
+# Notebooks that are generated
+
+TINY = """---
+kernelspec: {display_name: Python 3, language: python, name: python3}
+---
+
+# Tiny
+
+```{code-cell} ipython3
+import d2lmini as d2l
+
+print(6 * 7, 2.5)
+```
+
+Between.
+
+```{code-cell} ipython3
+:alt: A line.
+
+d2l.plot([1, 2], [3, 4])
+```
+"""
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory):
+    """The path of a notebook as a build has made it from a tiny lesson."""
+    folder = tmp_path_factory.mktemp("project") / "notebooks"
+    (folder / "source").mkdir(parents=True)
+    (folder / "source" / "01_tiny.md").write_text(TINY)
+    options = ("--frameworks", "numpy", "--folder", folder)
+    assert run("tools.build", *options).returncode == 0
+    return folder / "numpy" / "01_tiny.ipynb"
+
+
+@pytest.fixture
+def generated(built):
+    """The same, and its text; put back afterwards."""
+    source = built.parents[1] / "source" / "01_tiny.md"
+    before = built.read_bytes()
+    yield built, source, before
+    built.write_bytes(before)
+    source.write_text(TINY)
+
+
+def change(path):
+    """Change a stored number and figure as if the code had changed since."""
+    text = path.read_text()
+    notebook = nbformat.reads(text, 4)
+    data = notebook.cells[3].outputs[0].data
+    data[MIME]["artists"] = ["axes[0].xlim\t[0, 1]"]
+    data["image/svg+xml"] = "<svg/>"
+    notebook.cells[1].outputs[0].text = "42 1.5\n"
+    nbformat.write(notebook, path)
+
+
+def test_a_generated_notebook_is_written_as_a_build_writes_it(generated):
+    path, _, before = generated
+    change(path)
+    marks = path.parents[2] / "build" / "written"
+    for mark in marks.iterdir():
+        mark.unlink()
+    answer = run("tools.accept", "--yes", path)
+    assert answer.returncode == 0, answer.stdout
+    assert "stored 1.5, now 2.5" in answer.stdout
+    assert path.read_bytes() == before
+    assert check.check(path.parents[1], ["numpy"]) == []
+    notebook = nbformat.read(path, 4)
+    assert (marks / build.content_hash(notebook)).exists()
+
+
+def test_a_notebook_that_is_not_what_its_source_gives_is_refused(generated):
+    path, source, _ = generated
+    source.write_text(TINY.replace("6 * 7", "6 * 8"))
+    before = path.read_bytes()
+    answer = run("tools.accept", "--yes", path)
+    assert answer.returncode == 1
+    assert "source is not what the source gives" in answer.stdout
+    assert "make notebooks" in answer.stdout
+    notebook = nbformat.read(path, 4)
+    notebook.cells[2].source = "My own notes."
+    nbformat.write(notebook, path)
+    answer = run("tools.accept", "--yes", path)
+    assert answer.returncode == 1
+    assert "01_tiny.ipynb: changed by hand" in answer.stdout
+    assert "notebooks/source/01_tiny.md" in answer.stdout
+    assert before not in path.read_bytes()
+
+
+def test_what_the_check_of_stored_notebooks_refuses_is_refused(generated):
+    path, source, _ = generated
+    source.write_text(TINY.replace(":alt: A line.\n\n", ""))
+    change(path)
+    before = path.read_bytes()
+    answer = run("tools.accept", "--yes", path)
+    assert answer.returncode == 1
+    assert 'option "alt"' in answer.stdout
+    assert path.read_bytes() == before
+
+
+def test_a_killed_one_leaves_the_generated_notebook(generated):
+    path, *_ = generated
+    change(path)
+    before = path.read_bytes()
+    answer = killed(path, "tools.accept", "Generated, accept", "Generated()")
+    assert answer.returncode == -9, answer.stderr
+    assert path.read_bytes() == before
+
+
+@pytest.mark.parametrize("word", ["", "YES=1"])
+def test_make_hands_the_answer_on(word):
+    recipe = subprocess.check_output(
+        ["make", "--dry-run", "accept", "NOTEBOOK=some.ipynb", word or "X="],
+        cwd=lessons.ROOT,
+        text=True,
+    )
+    words = recipe.split("-m tools.accept")[1].split()
+    assert words == (["--yes"] if word else []) + ["some.ipynb"]
+    assert Generated.yes == "YES=1"
