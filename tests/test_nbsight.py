@@ -3,6 +3,7 @@
 import copy
 import json
 import os
+import re
 import subprocess
 import sys
 import xml.etree.ElementTree as ET
@@ -647,3 +648,35 @@ def test_a_kernel_needs_no_import_path_and_no_name():
     code = startup_code()
     compile(code, "startup", "eval")
     assert "tools" not in code.split("SOURCE")[0]
+
+
+@pytest.mark.parametrize("workers", [(), ("-n", "2", "--dist", "loadfile")])
+def test_each_notebook_that_is_finished_gets_a_line(tmp_path, workers):
+    for name, source in (("fails", "1 / 0"), ("passes", "a = 1")):
+        nb = notebook({"only": source})
+        nb.cells[1].execution_count = 1
+        nbformat.write(nb, tmp_path / f"{name}.ipynb")
+    (tmp_path / "test_other.py").write_text("def test_other():\n    pass\n")
+
+    def lines(*options):
+        command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider"]
+        command += ["-p", "tools.nbsight.plugin", "--nbval", *options]
+        text = subprocess.run(
+            command,
+            cwd=tmp_path,
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
+            capture_output=True,
+            text=True,
+        ).stdout
+        return re.findall(r"(?m)^\[(./.)\] +(now|\d+ s)  (.*)$", text)
+
+    found = lines(*workers)
+    ended = [(done, name) for done, what, name in found if what != "now"]
+    assert [done for done, _ in ended] == ["1/2", "2/2"]
+    assert {name for _, name in ended} == {
+        "fails.ipynb  1 FAILED",
+        "passes.ipynb  ok",
+    }
+    started = {name for _, what, name in found if what == "now"}
+    assert started == ({"fails.ipynb", "passes.ipynb"} if workers else set())
+    assert lines("-q", *workers) == []

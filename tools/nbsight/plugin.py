@@ -27,7 +27,7 @@ from nbval.plugin import (
     find_metadata_tags,
 )
 
-from . import compare, execute, report
+from . import compare, execute, progress, report
 
 SWITCHES = {"skip-execution"}  # tags and comments that switch the check off
 for _marker, _effect in comment_markers.items():
@@ -51,6 +51,11 @@ def pytest_addoption(parser):
         type="bool",
         default=False,
     )
+
+
+def pytest_configure(config):
+    """Have each notebook reported in a line."""
+    progress.register(config)
 
 
 @pytest.hookimpl(wrapper=True)
