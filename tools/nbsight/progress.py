@@ -62,8 +62,6 @@ class Progress:
 
     def _say(self, what, name, **markup):
         reporter = self.config.pluginmanager.get_plugin("terminalreporter")
-        if reporter is None:  # -p no:terminal
-            return
         if reporter._tw.width_of_current_line:
             reporter.line("")
         done = f"[{self.done}/{self.all}]".rjust(2 * len(str(self.all)) + 3)
@@ -72,6 +70,8 @@ class Progress:
 
 def register(config):
     """Say how far it is, but quietly under ``-q`` and in a worker."""
-    quiet = config.option.verbose < 0 or hasattr(config, "workerinput")
+    quiet = config.getoption("verbose", -1) < 0 or hasattr(
+        config, "workerinput"
+    )
     if config.option.nbval and not quiet:
         config.pluginmanager.register(Progress(config), "nbsight-progress")
