@@ -113,8 +113,12 @@ def test_readme_figure_is_what_the_lesson_draws(tmp_path):
         cwd=ROOT,
         check=True,
     )
-    stored = (ROOT / "docs" / "three-poolings.svg").read_text()
-    assert (tmp_path / "f.svg").read_text() == stored
+    drawn, stored = (
+        # Its ids are hashes of what NumPy prints, which is its version's.
+        re.sub(r"\bp[0-9a-f]{10}\b", "id", path.read_text())
+        for path in (tmp_path / "f.svg", ROOT / "docs" / "three-poolings.svg")
+    )
+    assert drawn == stored
 
 
 @pytest.mark.parametrize(
