@@ -10,11 +10,12 @@ import pytest
 import yaml
 from packaging.requirements import Requirement
 
-from tools import frameworks, setup_env
+from tools import ci_jobs, frameworks, setup_env
 from tools.frameworks import FRAMEWORKS
 from tools.lesson import ROOT, names
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
 TESTED = {"python_version": "3.11", "sys_platform": "linux"}
 TESTED |= {"platform_machine": "x86_64"}
 PINS = dict(
@@ -184,6 +185,34 @@ def test_only_goals_that_test_install_what_tests_need():
     assert extras("lab") == extras("setup") == []
     assert extras("notebooks") == ["test"]
     assert extras("test", "book") == ["test", "book"]
+
+
+@pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.stem)
+def test_a_workflow_is_sound_and_runs_nothing_but_what_anyone_can(path):
+    check = [sys.executable, "-m", "check_jsonschema", str(path)]
+    check += ["--builtin-schema", "vendor.github-workflows"]
+    answer = subprocess.run(check, capture_output=True, text=True)
+    assert answer.returncode == 0, answer.stdout
+    text = path.read_text()
+    targets = re.findall(r"\bmake ((?:[a-z]+ )+)", text)
+    known = re.findall(
+        r"^([a-z]+):.*##", (ROOT / "Makefile").read_text(), re.M
+    )
+    assert targets or ".ci/run" in text
+    assert set(" ".join(targets).split()) <= set(known)
+    # Which frameworks and notebooks there are is not written down again.
+    assert not re.search("|".join([*FRAMEWORKS, "ipynb"]), text)
+
+
+def test_ci_runs_each_framework_alone_on_each_python():
+    jobs = ci_jobs.jobs()
+    found = {(job["framework"], job["python"]) for job in jobs["alone"]}
+    for framework in FRAMEWORKS.values():
+        for python in framework.pythons:
+            assert (framework.name, python) in found
+    assert [job["framework"] for job in jobs["newest"]] == [*FRAMEWORKS]
+    classes = {f"3.{minor}" for minor in (11, 12, 13)}
+    assert {python for _, python in found} == classes
 
 
 def test_make_without_a_target_prints_what_there_is():

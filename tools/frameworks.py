@@ -17,6 +17,8 @@ class Framework:
     module: str  # what its notebooks import
     wheels: str = ""  # where it can be installed, when not everywhere
     holds_back: bool = False  # wants old releases of what others use, too
+    pythons: tuple = ("3.11", "3.12", "3.13")  # where CI runs it, and on
+    systems: tuple = ("ubuntu-latest", "macos-latest", "windows-latest")
 
 
 FRAMEWORKS = {
@@ -31,6 +33,8 @@ FRAMEWORKS = {
             "mxnet",
             wheels="MXNet 1.9.1 has wheels for Linux and Intel Macs only",
             holds_back=True,
+            pythons=("3.11", "3.12"),
+            systems=("ubuntu-latest",),
         ),
     )
 }
