@@ -11,7 +11,7 @@ RUN = $(VENV)/$(if $(filter Windows_NT,$(OS)),Scripts,bin)/python
 # WARM=1 forks kernels from a process that has imported the libraries.
 WARMLY = $(if $(WARM),-m tools.warm $(RUN))
 PYTEST_ALONE = $(RUN) $(WARMLY) -m pytest -n $(WORKERS) --dist loadfile
-PYTEST = $(PYTEST_ALONE) --nbval --ignore tests/browser \
+PYTEST = $(PYTEST_ALONE) --nbval --ignore tests/browser --ignore tests/hub \
 	-p tools.nbsight.plugin -o 'nbsight_rerun=make nbval NOTEBOOK={path}'
 CHOICE = $(or $(FRAMEWORK),$(FRAMEWORKS))
 NOTEBOOK ?=
@@ -25,14 +25,15 @@ export JUPYTER_PREFER_ENV_PATH = 1
 export LESSON_FRAMEWORKS = $(CHOICE)
 
 # What the goals need besides JupyterLab and the frameworks.
-EXTRAS = $(if $(filter-out help setup lab,$(MAKECMDGOALS)),test) \
+EXTRAS = $(if $(filter-out help setup lab hub,$(MAKECMDGOALS)),test) \
 	$(if $(filter book slides class,$(MAKECMDGOALS)),book) \
-	$(if $(filter browser,$(MAKECMDGOALS)),browser) $(EXTRA)
+	$(if $(filter browser,$(MAKECMDGOALS)),browser) \
+	$(if $(filter hub hubtest,$(MAKECMDGOALS)),hub) $(EXTRA)
 
 .DEFAULT_GOAL := help
 .PHONY: help setup lab test notebooks check nbval accept book slides class \
-	browser agreement mutants answers surroundings scale bench figure \
-	lint format pins clean
+	browser hub hubtest agreement mutants answers surroundings scale bench \
+	figure lint format pins clean
 
 help: ## show this list
 	@echo 'make lab     to work: sets up what is missing, then opens JupyterLab'
@@ -83,6 +84,13 @@ class: setup ## make a kit for a class, in build/class: hand out, keep, show
 
 browser: setup ## test pages, slides and JupyterLab in Chromium
 	@$(RUN) -m pytest -n $(WORKERS) --dist loadfile tests/browser
+
+hub: setup ## a JupyterHub for a class: CLASS=names.txt TEACHER=name
+	@$(RUN) -m tools.hub --names '$(CLASS)' --teacher '$(TEACHER)' \
+	--frameworks '$(CHOICE)' --port $(or $(PORT),8000)
+
+hubtest: setup ## test it: three students, two days, and who sees what
+	@$(RUN) -m pytest tests/hub
 
 agreement: setup ## measure how far the frameworks' numbers lie apart
 	@$(RUN) -m tools.agreement --frameworks '$(CHOICE)'
