@@ -1,0 +1,168 @@
+"""docs/regression.md, followed to the letter in a fresh repository."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parents[1]
+GUIDE = (ROOT / "docs" / "regression.md").read_text("utf-8")
+FENCE = re.compile(r"^```(\w+)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+# Nothing of the user's own, no network, and no other plugin on the path.
+ENVIRONMENT = {
+    **os.environ,
+    "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+    "GIT_CONFIG_GLOBAL": os.devnull,
+    "GIT_CONFIG_NOSYSTEM": "1",
+    "PIP_NO_INDEX": "1",
+    **{
+        f"GIT_{who}_{what}": "reader@example.org"
+        for who in ("AUTHOR", "COMMITTER")
+        for what in ("NAME", "EMAIL")
+    },
+}
+for _name in ("PYTEST_ADDOPTS", "PYTEST_XDIST_WORKER", "PYTHONPATH"):
+    ENVIRONMENT.pop(_name, None)
+
+
+class Reader:
+    """Does what each block of the guide says."""
+
+    def __init__(self, folder):
+        self.folder, self.said, self.states = folder, "", []
+
+    def sh(self, block):
+        answer = subprocess.run(
+            ["bash", "-ec", block],
+            cwd=self.folder,
+            env=ENVIRONMENT,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        self.said = answer.stdout
+        fails = block.rstrip().endswith("# fails")
+        assert bool(answer.returncode) == fails, (block, self.said)
+        for line in block.splitlines():
+            if line.startswith("cd "):
+                self.folder /= line.split()[1]
+        notebook = self.folder / "growth.ipynb"
+        if notebook.exists():
+            self.states.append((block, json.loads(notebook.read_text())))
+
+    def diff(self, block):
+        name, *lines = block.splitlines()
+        path = self.folder / name.removeprefix("--- ")
+        old, new = (
+            "\n".join(line[1:] for line in lines if line[0] == sign)
+            for sign in "-+"
+        )
+        text = path.read_text()
+        assert text.count(old) == 1, (block, text)
+        path.write_text(text.replace(old, new))
+
+    def text(self, block):
+        """Look for what the guide shows, line by line, in this order."""
+        lines = [re.escape(line) for line in block.strip("\n").splitlines()]
+        pattern = ".*".join(line.replace("…", "[^\n]*") for line in lines)
+        assert re.search(pattern, self.said, re.DOTALL), (block, self.said)
+
+    def follow(self, kind, block):
+        first, _, rest = block.partition("\n")
+        if first.startswith("# ") and "." in first:
+            path = self.folder / first.removeprefix("# ")
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(rest)
+        else:
+            getattr(self, kind)(block)
+
+
+@pytest.fixture(scope="module")
+def reader(tmp_path_factory):
+    """A reader who has followed the whole guide."""
+    folder = tmp_path_factory.mktemp("guide")
+    (folder / "lessons").symlink_to(ROOT)
+    reader = Reader(folder)
+    for kind, block in FENCE.findall(GUIDE):
+        reader.follow(kind, block)
+    return reader
+
+
+def outputs(notebook):
+    return [cell.get("outputs") for cell in notebook["cells"]]
+
+
+def test_the_guide_works_in_a_fresh_repository(reader):
+    assert reader.folder.name == "example"
+    log = subprocess.check_output(
+        ["git", "log", "--format=%s", "--name-only"],
+        cwd=reader.folder,
+        env=ENVIRONMENT,
+        text=True,
+    ).split("\n\n")
+    assert "Growth: the legend says per cent" in log[0]
+    assert log[1].splitlines()[0] == "growth.ipynb"
+    assert len(reader.states) > 5
+
+
+def test_only_recording_and_accepting_change_the_notebook(reader):
+    before = None
+    for block, notebook in reader.states:
+        if before is not None and "nbsight.accept" not in block:
+            assert notebook == before, block
+        before = notebook
+
+
+def test_only_the_cell_that_was_accepted_changes(reader):
+    accepted = [i for i, (b, _) in enumerate(reader.states) if "accept" in b]
+    before, after = reader.states[accepted[1] - 1 :][:2]
+    pairs = zip(before[1]["cells"], after[1]["cells"], strict=True)
+    (cell,) = [new for old, new in pairs if old != new]
+    assert cell["source"] == ["draw(range(8))"]
+
+
+def test_the_required_packages_are_all_that_it_imports(reader):
+    required = (reader.folder / "requirements.txt").read_text().lower()
+    known = sys.stdlib_module_names | {"nbsight"}
+    # What comes with another one: traitlets with each part of Jupyter.
+    known |= {"jsonschema", "jupyter_client", "traitlets", "numpy"}
+    for path in (reader.folder / "nbsight").glob("*.py"):
+        code = path.read_text()
+        for name in re.findall(r"(?m)^ *(?:from|import) (\w+)", code):
+            assert name in known or name.lower() in required, (path, name)
+
+
+def test_the_workflow_and_the_hook_run_the_guides_command(reader):
+    path = reader.folder / ".github" / "workflows" / "notebooks.yml"
+    workflow = yaml.safe_load(path.read_text())
+    assert workflow[True] == ["push", "pull_request"]  # YAML reads on as true
+    (job,) = workflow["jobs"].values()
+    assert all(len({"uses", "run"} & set(step)) == 1 for step in job["steps"])
+    runs = [step["run"] for step in job["steps"] if "run" in step]
+    assert runs[0] in GUIDE.replace("--quiet ", "").split("```yaml")[0]
+    assert runs[1].startswith("python -m pytest ")
+    reader.sh(runs[1])
+    assert "6 passed" in reader.said
+    path = reader.folder / ".pre-commit-config.yaml"
+    (repository,) = yaml.safe_load(path.read_text())["repos"]
+    (hook,) = repository["hooks"]
+    assert {"id", "name", "entry", "language"} <= set(hook)
+    assert hook["entry"] in runs[1]
+    assert hook["pass_filenames"] is False
+
+
+def test_what_the_guide_says_to_make_there_is():
+    makefile = (ROOT / "Makefile").read_text()
+    text = GUIDE.split("## In this repository")[1]
+    targets = re.findall(r"(?m)(?:^|`)make (\w+)", text)
+    assert len(targets) > 5
+    for target in targets:
+        assert re.search(rf"(?m)^{target}:", makefile), target
+    for variable in re.findall(r"\b([A-Z]+)=", text):
+        assert f"$({variable}" in makefile, variable
