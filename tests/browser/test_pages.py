@@ -20,7 +20,8 @@ from tools.book.lessons import stored
 from tools.frameworks import FRAMEWORKS
 
 NAMES = lessons.names()
-PAGES = ["index", *NAMES, "agreement", "what_the_sources_get_wrong", "search"]
+PAGES = ["index", *NAMES, "learning", "teaching", "agreement"]
+PAGES += ["what_the_sources_get_wrong", "search"]
 LESSON = NAMES[1]
 PHONE = {"width": 390, "height": 844, "has_touch": True}
 SHOWN = ".sd-tab-set.frameworks:not(details *) > .sd-tab-content"

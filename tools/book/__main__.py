@@ -24,7 +24,10 @@ from tools.frameworks import FRAMEWORKS
 ROOT = lessons.ROOT
 HERE = Path(__file__).parent
 TRUTH = "what_the_sources_get_wrong"
-CELL = re.compile(r"\(\.\./\w+/(\d\d)_\w+\.ipynb#cell-id=([\w-]+)\)")
+DOCS = "teaching", "learning"  # of docs/
+CELL = re.compile(
+    r"\(\.\./(?:notebooks/)?\w+/(\d\d)_\w+\.ipynb#cell-id=([\w-]+)\)"
+)
 CARD = """\
 :::{{grid-item-card}} {title}
 :link: {name}
@@ -56,8 +59,15 @@ def texts():
     files[f"figures/{agreement.FIGURE}"] = agreement.draw(rows)
     figure = "three-poolings.svg"
     files[f"figures/{figure}"] = (ROOT / "docs" / figure).read_text("utf-8")
-    truth = (lessons.SOURCE / f"{TRUTH}.md").read_text("utf-8")
-    files[f"{TRUTH}.md"] = CELL.sub(r"(#\1-\2)", truth)
+    for path in (
+        lessons.SOURCE / f"{TRUTH}.md",
+        *(ROOT / "docs" / f"{name}.md" for name in DOCS),
+    ):
+        text = CELL.sub(r"(#\1-\2)", path.read_text("utf-8"))
+        text = text.replace(
+            f"(../notebooks/source/{TRUTH}.md)", f"({TRUTH}.md)"
+        )
+        files[path.name] = text
     files["index.md"] = index(made)
     return files
 
