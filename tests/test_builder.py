@@ -3,17 +3,25 @@
 import difflib
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
+import sysconfig
 import time
+from pathlib import Path
+from types import SimpleNamespace
 
 import nbformat
 import pytest
+from IPython.core.inputtransformer2 import TransformerManager
+from jupyter_client import AsyncKernelManager
 
 from tools import build, check
 from tools import lesson as lessons
 from tools.frameworks import FRAMEWORKS
+from tools.nbsight.execute import execute
+from tools.setup_env import python_of
 
 HEAD = """---
 jupytext:
@@ -75,7 +83,8 @@ def test_each_framework_gets_the_shared_cells_and_its_own():
     for name in FRAMEWORKS:
         sources = [cell.source for cell in lesson.notebook(name).cells]
         assert sources == [
-            "# Tiny\n\nSome words.",
+            f"# Tiny\n\n{lessons.siblings('01_tiny', name)}\n\nSome words.",
+            lessons.alone(name),
             "print(6 * 7)",
             "Between.",
             f'x = "{name}"',
@@ -91,6 +100,61 @@ def test_variants_of_a_step_share_an_id_and_ids_are_unique():
         ]
         assert all(row == ids[0] for row in ids)
         assert len(set(ids[0])) == len(ids[0])
+
+
+def test_each_notebook_opens_with_links_to_its_siblings(framework):
+    for name in lessons.names():
+        folder = lessons.NOTEBOOKS / framework
+        notebook = lessons.read(name).notebook(framework)
+        title, _, line = notebook.cells[0].source.splitlines()[:3]
+        assert title.startswith("# ")
+        links = re.findall(r"\((\S+?)\)", line)
+        others = [other for other in FRAMEWORKS if other != framework]
+        assert links == [f"../{other}/{name}.ipynb" for other in others]
+        assert all((folder / link).exists() for link in links)
+        assert f"**{FRAMEWORKS[framework].title}**" in line
+
+
+def test_a_notebook_with_all_it_needs_installs_nothing(framework):
+    notebook = lessons.read(lessons.names()[0]).notebook(framework)
+    (cell,) = [cell for cell in notebook.cells if cell.id == "alone"]
+    asked = []
+    code = TransformerManager().transform_cell(cell.source)
+    shell = SimpleNamespace(run_line_magic=lambda *magic: asked.append(magic))
+    exec(code, {"get_ipython": lambda: shell})
+    assert asked == []
+
+
+def test_a_notebook_that_is_opened_alone_installs_what_it_lacks(
+    tmp_path, monkeypatch
+):
+    # An environment with the packages of this one, less d2lmini ...
+    site, wheels = tmp_path / "site", tmp_path / "wheels"
+    site.mkdir()
+    for path in Path(sysconfig.get_path("purelib")).iterdir():
+        if not path.name.startswith("d2lmini"):
+            (site / path.name).symlink_to(path)
+    venv = [sys.executable, "-m", "venv", "--without-pip", tmp_path / "venv"]
+    subprocess.run(venv, check=True)
+    python = python_of(tmp_path / "venv")
+    (packages,) = (tmp_path / "venv").glob("lib/*/site-packages")
+    (packages / "all.pth").write_text(f"{site}\n")
+    # ... whose wheel is at hand, as if it had been published.
+    wheel = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps"]
+    wheel += ["--no-build-isolation", "--wheel-dir", wheels, lessons.ROOT]
+    subprocess.run(wheel, check=True)
+    notebook = lessons.read("01_attention_cues").notebook("numpy")
+    notebook.cells = notebook.cells[:5]
+    notebook.cells.append(nbformat.v4.new_code_cell("print(d2l.__file__)"))
+    manager = AsyncKernelManager()
+    manager.kernel_spec.argv[0] = str(python)
+    monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    monkeypatch.setenv("PIP_FIND_LINKS", str(wheels))
+    execute(notebook, tmp_path, km=manager)
+    said = notebook.cells[1].outputs[0].text
+    assert said.startswith("Installing d2lmini, the helpers of these lessons")
+    assert notebook.cells[-1].outputs[0].text.startswith(str(packages))
 
 
 def test_a_one_line_edit_changes_one_line_of_each_notebook(framework):
@@ -171,7 +235,7 @@ def test_a_build_executes_and_a_second_one_gives_the_same_bytes(project):
     assert run_build(project).returncode == 0
     first = built(project).read_bytes()
     assert check_numpy(project) == []
-    assert "42" in nbformat.read(built(project), 4).cells[1].outputs[0].text
+    assert "42" in nbformat.read(built(project), 4).cells[2].outputs[0].text
     assert run_build(project).returncode == 0
     assert built(project).read_bytes() == first
 
@@ -196,8 +260,8 @@ def test_running_a_notebook_is_no_change_by_hand(project):
     lesson = lessons.parse("01_tiny", TINY)
     assert run_build(project).returncode == 0
     notebook = nbformat.read(built(project), 4)
-    notebook.cells[1].outputs[0].text = "43\n"
-    notebook.cells[1].execution_count = 9
+    notebook.cells[2].outputs[0].text = "43\n"
+    notebook.cells[2].execution_count = 9
     nbformat.write(notebook, built(project))
     assert not build.changed_by_hand(
         built(project), lesson.notebook("numpy"), project / "build"
@@ -247,38 +311,38 @@ def test_a_killed_build_leaves_no_broken_file_and_the_next_completes(project):
 
 FAULTS = {
     "another source": (
-        lambda nb: nb.cells[1].update(source="print(43)"),
+        lambda nb: nb.cells[2].update(source="print(43)"),
         "source is not what the source gives",
     ),
     "another id": (
-        lambda nb: nb.cells[1].update(id="other"),
+        lambda nb: nb.cells[2].update(id="other"),
         "id is not what the source gives",
     ),
     "cells in another order": (
         lambda nb: nb.cells.insert(0, nb.cells.pop()),
         "is not what the source gives",
     ),
-    "a cell too few": (lambda nb: nb.cells.pop(), "4 cells"),
+    "a cell too few": (lambda nb: nb.cells.pop(), "5 cells"),
     "a cell that was never run": (
-        lambda nb: nb.cells[1].update(execution_count=None),
-        "execution count None, expected 1",
+        lambda nb: nb.cells[2].update(execution_count=None),
+        "execution count None, expected 2",
     ),
     "a cell run twice": (
-        lambda nb: nb.cells[3].update(execution_count=7),
-        "execution count 7, expected 2",
+        lambda nb: nb.cells[4].update(execution_count=7),
+        "execution count 7, expected 3",
     ),
     "an output that is gone": (
-        lambda nb: nb.cells[1].update(outputs=[]),
+        lambda nb: nb.cells[2].update(outputs=[]),
         "its output is missing (stream)",
     ),
     "an error": (
-        lambda nb: nb.cells[1].outputs.append(
+        lambda nb: nb.cells[2].outputs.append(
             nbformat.v4.new_output("error", ename="E", evalue="e")
         ),
         "holds an error",
     ),
     "stderr": (
-        lambda nb: nb.cells[1].outputs.append(
+        lambda nb: nb.cells[2].outputs.append(
             nbformat.v4.new_output("stream", name="stderr", text="oh")
         ),
         "printed on stderr",
@@ -290,8 +354,9 @@ FAULTS = {
 def finished(tmp_path_factory):
     """A tiny notebook as a build leaves it, made without a kernel."""
     notebook = lessons.parse("01_tiny", TINY).notebook("numpy")
-    notebook.cells[1].execution_count, notebook.cells[3].execution_count = 1, 2
-    notebook.cells[1].outputs = [
+    for count, cell in enumerate([notebook.cells[i] for i in (1, 2, 4)], 1):
+        cell.execution_count = count
+    notebook.cells[2].outputs = [
         nbformat.v4.new_output("stream", name="stdout", text="42\n")
     ]
     return build.dumps(notebook)

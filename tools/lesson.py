@@ -42,6 +42,23 @@ METADATA = {
         "pygments_lexer": "ipython3",
     },
 }
+# What a notebook has besides its source: below the title, links to the other
+# frameworks, and then a cell for those who have nothing but the notebook.
+SIBLINGS = "*This lesson in:*"
+ALONE_ID = "alone"
+ALONE = """\
+# Where this notebook is opened alone, it installs what it lacks.
+from importlib.util import find_spec
+
+if not find_spec("d2lmini"):
+    print("Installing d2lmini, the helpers of these lessons ...")
+    %pip install --quiet "d2lmini[live]"
+"""
+FRAMEWORK_ALONE = """\
+if not find_spec("{module}"):
+    print("Installing {title} ...")
+    %pip install --quiet "d2lmini[{name}]"
+"""
 DIRECTIVE = re.compile(r"^\s*(:{3,}|`{3,}\{)", re.MULTILINE)
 
 
@@ -103,7 +120,32 @@ class Lesson:
             if cell.tags:
                 made.metadata["tags"] = cell.tags
             notebook.cells.append(made)
+        links = siblings(self.name, framework)
+        title, _, rest = notebook.cells[0].source.partition("\n")
+        notebook.cells[0].source = f"{title}\n\n{links}\n{rest}".strip()
+        code = new["code"](alone(framework), id=ALONE_ID)
+        notebook.cells.insert(1, code)
         return notebook
+
+
+def siblings(name, framework):
+    """Return a line that links a notebook to the other frameworks'."""
+    links = (
+        f"**{other.title}**"
+        if other.name == framework
+        else f"[{other.title}](../{other.name}/{name}.ipynb)"
+        for other in FRAMEWORKS.values()
+    )
+    return f"{SIBLINGS} {' · '.join(links)}"
+
+
+def alone(framework):
+    """Return code that installs what a notebook lacks, if it does."""
+    framework = FRAMEWORKS[framework]
+    code = ALONE
+    if framework.name != "numpy":  # d2lmini brings NumPy
+        code += FRAMEWORK_ALONE.format(**vars(framework))
+    return code.strip()
 
 
 def names(source=SOURCE):

@@ -227,7 +227,7 @@ def cell_mutants(name, framework):
     path = lessons.NOTEBOOKS / framework / f"{name}.ipynb"
     found, where = [], f"{framework}/{name}"
     for index, cell in enumerate(nbformat.read(path, 4).cells):
-        if cell.cell_type == "code":
+        if cell.cell_type == "code" and cell.id != lessons.ALONE_ID:
             for rule, what, text in changes(cell.source):
                 found.append(
                     Mutant("cells", rule, where, cell.id, what, text, index)

@@ -124,6 +124,14 @@ def with_link(path, page):
     return dumps(notebook).encode()
 
 
+def without_siblings(text):
+    """Return a notebook's text without links to other frameworks' ones."""
+    notebook = nbformat.reads(text, as_version=4)
+    title, _, _, *rest = notebook.cells[0].source.split("\n")
+    notebook.cells[0].source = "\n".join([title, *rest])
+    return dumps(notebook)
+
+
 def archive(framework):
     """Return a zip file with all that a framework's notebooks need.
 
@@ -143,7 +151,10 @@ def archive(framework):
         for file in ROOT.glob(pattern):
             path = file.relative_to(ROOT).as_posix()
             path = path.replace(f"notebooks/{framework}/", "notebooks/")
-            inside[path] = file.read_bytes()
+            content = file.read_text("utf-8")
+            if file.suffix == ".ipynb":  # the others are not in this archive
+                content = without_siblings(content)
+            inside[path] = content.encode()
     made = io.BytesIO()
     with zipfile.ZipFile(made, "w") as archived:
         for name, content in sorted(inside.items()):

@@ -1,12 +1,15 @@
 """The head of a notebook: the imports that can be done before it is run."""
 
 import ast
+import re
 import sys
+from importlib.util import find_spec
 
 from tools.frameworks import FRAMEWORKS
 
 FIRST = {each.module for each in FRAMEWORKS.values()}
 # A notebook may import these before, too; they are left to its kernel.
+MAGIC = re.compile(r"^(\s*)%\w.*$", re.MULTILINE)
 OTHERS = {"matplotlib", "IPython"} | sys.stdlib_module_names
 
 
@@ -28,8 +31,8 @@ def prologue(cells):
     lines = []
     for cell in cells:
         try:
-            statements = ast.parse(cell).body
-        except SyntaxError:  # IPython's own syntax, too
+            statements = ast.parse(MAGIC.sub(r"\1pass", cell)).body
+        except SyntaxError:  # IPython's other syntax, too
             break
         for statement in statements:
             found = short(statement)
@@ -63,6 +66,16 @@ def short(statement):
             value=ast.Attribute(ast.Name("np" | "numpy"), "bool_"),
         ):
             return ["import numpy", "numpy.bool = numpy.bool_"]
+        case ast.If(
+            test=ast.UnaryOp(
+                op=ast.Not(),
+                operand=ast.Call(
+                    func=ast.Name("find_spec"), args=[ast.Constant(value=name)]
+                ),
+            ),
+            orelse=[],
+        ) if find_spec(name):
+            return []  # nothing is missing, so nothing is installed
         case _:
             return None
     if not FIRST.issuperset(set(modules) - OTHERS):
