@@ -102,8 +102,13 @@ class Lesson:
             if not cell.frameworks or framework in cell.frameworks
         ]
 
-    def notebook(self, framework):
-        """Return the framework's notebook (nbformat 4.5), not executed."""
+    def notebook(self, framework, linked=True):
+        """Return the framework's notebook (nbformat 4.5), not executed.
+
+        Args:
+            framework: a key of ``FRAMEWORKS``.
+            linked: below the title stand links to the other frameworks'.
+        """
         if framework not in FRAMEWORKS:
             raise ValueError(
                 f"framework: expected one of {', '.join(FRAMEWORKS)}, "
@@ -120,9 +125,10 @@ class Lesson:
             if cell.tags:
                 made.metadata["tags"] = cell.tags
             notebook.cells.append(made)
-        links = siblings(self.name, framework)
-        title, _, rest = notebook.cells[0].source.partition("\n")
-        notebook.cells[0].source = f"{title}\n\n{links}\n{rest}".strip()
+        if linked:
+            links = siblings(self.name, framework)
+            title, _, rest = notebook.cells[0].source.partition("\n")
+            notebook.cells[0].source = f"{title}\n\n{links}\n{rest}".strip()
         code = new["code"](alone(framework), id=ALONE_ID)
         notebook.cells.insert(1, code)
         return notebook

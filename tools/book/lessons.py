@@ -70,7 +70,7 @@ def stored(lesson, folder=NOTEBOOKS):
             raise LessonError(f"{path}: missing; run: make notebooks")
         notebook = nbformat.read(path, as_version=4)
         cells = {cell.id: cell.get("outputs", []) for cell in notebook.cells}
-        expected = {cell.id for cell in lesson.cells_of(framework)}
+        expected = {cell.id for cell in lesson.notebook(framework).cells}
         if set(cells) != expected:
             raise LessonError(f"{path}: not the source's; run: make notebooks")
         found[framework] = cells
