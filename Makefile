@@ -73,7 +73,7 @@ accept: setup ## show what NOTEBOOK=path gives now; store it if you agree
 	@$(RUN) $(WARMLY) -m tools.accept $(if $(YES),--yes) $(NOTEBOOK)
 
 book: setup ## make the pages, in build/book: every framework in tabs
-	@$(RUN) -m tools.book --site '$(SITE)'
+	@$(RUN) -m tools.book --site '$(SITE)' --repository '$(REPOSITORY)'
 
 slides: setup ## make a deck of each lesson and framework, in build/slides
 	@$(RUN) -m tools.book.slides --frameworks '$(CHOICE)' --lesson '$(LESSON)'
@@ -87,7 +87,8 @@ browser: setup ## test pages, slides and JupyterLab in Chromium
 
 hub: setup ## a JupyterHub for a class: CLASS=names.txt TEACHER=name
 	@$(RUN) -m tools.hub --names '$(CLASS)' --teacher '$(TEACHER)' \
-	--frameworks '$(CHOICE)' --port $(or $(PORT),8000)
+	--frameworks '$(CHOICE)' $(if $(LESSONS),--lessons '$(LESSONS)') \
+	--port $(or $(PORT),8000)
 
 hubtest: setup ## test it: three students, two days, and who sees what
 	@$(RUN) -m pytest tests/hub

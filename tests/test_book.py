@@ -1,7 +1,12 @@
 """Pages made of sources and outputs (tools/book), without a browser."""
 
+import io
 import re
+import subprocess
+import sys
+import zipfile
 
+import nbformat
 import numpy as np
 import pytest
 from nbformat.v4 import new_output
@@ -140,6 +145,36 @@ def test_the_live_figure_begins_with_what_the_notebook_holds():
     text = made(SHARED, everywhere("01-tiny-2", lambda i: outputs)).text
     assert 'plainModel({"w":2.5})' in text
     assert "export default" in text
+
+
+def test_with_its_repository_a_page_leads_to_where_its_notebooks_run():
+    lesson = lessons.read(lessons.names()[0])
+    plain, linked = (page(lesson, stored(lesson), r) for r in ("", "us/them"))
+    assert "us/them" not in plain.text and "Colab" not in plain.text
+    found = re.findall(r'href="(https\S+?us/them\S+?)"', linked.text)
+    for name, framework in FRAMEWORKS.items():
+        mine = [a for a in found if a.endswith(f"/{name}/{lesson.name}.ipynb")]
+        places = [address.split("/")[2].split(".")[-2] for address in mine]
+        alone = [] if framework.holds_back else ["google", "kaggle"]
+        assert places == [*alone, "mybinder"]
+    wrong = subprocess.run(
+        [sys.executable, "-m", "tools.book", "--repository", "us/them"],
+        cwd=lessons.ROOT,
+        capture_output=True,
+        text=True,
+    )
+    assert wrong.returncode == 1
+    assert wrong.stderr.startswith("repository: expected https://github.com/")
+
+
+def test_an_archive_has_no_links_to_what_it_does_not_hold():
+    packed = zipfile.ZipFile(io.BytesIO(archive("numpy")))
+    names = [name for name in packed.namelist() if name.endswith(".ipynb")]
+    assert len(names) == len(lessons.names())
+    for name in names:
+        text = packed.read(name).decode()
+        assert "](../" not in text
+        assert nbformat.reads(text, 4).cells[1].id == lessons.ALONE_ID
 
 
 def test_a_notebook_that_is_missing_is_named(tmp_path):

@@ -25,6 +25,7 @@ ROOT = lessons.ROOT
 HERE = Path(__file__).parent
 TRUTH = "what_the_sources_get_wrong"
 DOCS = "teaching", "learning"  # of docs/
+GITHUB = r"https://github\.com/([\w-]+/[\w.-]+?)(?:\.git)?/?"
 CELL = re.compile(
     r"\(\.\./(?:notebooks/)?\w+/(\d\d)_\w+\.ipynb#cell-id=([\w-]+)\)"
 )
@@ -43,13 +44,17 @@ Attention pooling in {title}. With Python 3.11:
 """
 
 
-def texts():
-    """Return all that the book is made of: {path: text}."""
+def texts(repository=""):
+    """Return all that the book is made of: {path: text}.
+
+    Args:
+        repository: see `tools.book.lessons.page`.
+    """
     read = [lessons.read(name) for name in lessons.names()]
     outputs = [pages.stored(lesson) for lesson in read]
     files, made = {}, []
     for lesson, found in zip(read, outputs, strict=True):
-        page = pages.page(lesson, found)
+        page = pages.page(lesson, found, repository)
         made.append(page)
         files[f"{page.name}.md"] = page.text
         for name, svg in page.pictures.items():
@@ -184,17 +189,18 @@ def write(files, folder):
             partial.replace(path)
 
 
-def build(folder, site=""):
+def build(folder, site="", repository=""):
     """Make the book in ``folder/book``; what it is made of stays beside it.
 
     Args:
         folder: a path.
         site: see `downloads`.
+        repository: see `tools.book.lessons.page`.
 
     Raises:
         SystemExit: Sphinx warned, which counts as an error here.
     """
-    write(texts(), folder / "pages")
+    write(texts(repository), folder / "pages")
     write(downloads(site), folder / "downloads")
     answer = subprocess.run(
         [
@@ -223,9 +229,18 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--folder", type=Path, default=ROOT / "build")
     parser.add_argument("--site", default="", help="where it will stand")
+    parser.add_argument(
+        "--repository", default="", help="https://github.com/OWNER/NAME"
+    )
     arguments = parser.parse_args()
-    folder = arguments.folder.absolute()
-    build(folder, arguments.site.rstrip("/"))
+    folder, address = arguments.folder.absolute(), arguments.repository
+    found = re.fullmatch(GITHUB, address)
+    if address and not found:
+        sys.exit(
+            "repository: expected https://github.com/OWNER/NAME, "
+            f"got {address!r}"
+        )
+    build(folder, arguments.site.rstrip("/"), found[1] if found else "")
     print(f"The book: {folder / 'book' / 'index.html'}")
 
 

@@ -4,6 +4,7 @@ Prose and code come from the source, outputs from the executed notebooks;
 nothing is executed here. A page is MyST Markdown, for Sphinx.
 """
 
+import html
 import itertools
 import re
 from dataclasses import dataclass, field
@@ -34,6 +35,15 @@ APART = {
     "**Predict.**": "predict",
     "**Your turn": "predict",
     "**What you saw.**": "seen",
+}
+# Where a notebook on GitHub can be run, in a browser.
+PLACES = {
+    "Colab": "https://colab.research.google.com/github/{repository}/blob/HEAD/"
+    "{path}",
+    "Kaggle": "https://www.kaggle.com/kernels/welcome?src="
+    "https://github.com/{repository}/blob/HEAD/{path}",
+    "Binder": "https://mybinder.org/v2/gh/{repository}/HEAD"
+    "?urlpath=lab/tree/{path}",
 }
 FORMULA = re.compile(r"\s*(\$\$.+?\$\$)\s*", re.S)
 MINUTES = re.compile(r"about (\d+) minutes")
@@ -77,12 +87,14 @@ def stored(lesson, folder=NOTEBOOKS):
     return found
 
 
-def page(lesson, outputs):
+def page(lesson, outputs, repository=""):
     """Return the `Page` of a lesson.
 
     Args:
         lesson: a `tools.lesson.Lesson`.
         outputs: what `stored` returns for it.
+        repository: ``OWNER/NAME`` on GitHub, for links to where its notebooks
+            can be run, or "" for none.
 
     Raises:
         LessonError: a figure has no alt text, or an output has a form that
@@ -109,7 +121,7 @@ def page(lesson, outputs):
                 solutions.append(cells)
             parts.append(label(lesson, cell) + shown(made, cells, outputs))
     head, rest = parts[0].split("\n", 1)
-    parts[0] = f"{head}\n\n{links(made)}\n{rest}"
+    parts[0] = f"{head}\n\n{links(made, repository)}\n{rest}"
     made.text = "\n\n".join(part.strip("\n") for part in parts) + "\n"
     return made
 
@@ -141,18 +153,34 @@ def label(lesson, cell):
     return f"({lesson.name[:2]}-{cell.id})=\n"
 
 
-def links(made):
+def links(made, repository):
     """Return the line below the title: minutes, and the notebooks."""
-    notebooks = " ".join(
-        f'<a href="notebooks/{name}/{made.name}.ipynb" download>'
-        f"{framework.title}</a>"
-        for name, framework in FRAMEWORKS.items()
+    here = {name: f"notebooks/{name}/{made.name}.ipynb" for name in FRAMEWORKS}
+    lists = [("Notebook", here, " download")]
+    for place, address in PLACES.items() if repository else ():
+        addresses = {
+            name: address.format(repository=repository, path=path)
+            for name, path in here.items()
+            if place == "Binder" or not FRAMEWORKS[name].holds_back
+        }
+        lists.append((place, addresses, ""))
+    spans = "".join(
+        f"<span>{name}: {anchors(addresses, extra)}</span>"
+        for name, addresses, extra in lists
     )
     return (
         "```{raw} html\n"
         f'<p class="lesson-links"><span>About {made.minutes} minutes</span>'
-        f"<span>Notebook: {notebooks}</span></p>\n"
+        f"{spans}</p>\n"
         "```\n"
+    )
+
+
+def anchors(addresses, extra):
+    """Return HTML links, {framework: address}, named as the frameworks."""
+    return " ".join(
+        f'<a href="{html.escape(address)}"{extra}>{FRAMEWORKS[name].title}</a>'
+        for name, address in addresses.items()
     )
 
 
