@@ -222,10 +222,8 @@ def next_day(day, hub, tmp_path_factory):
     day.students[0].save("lessons/numpy/note.txt", "file", "my note")
     at_once(Student.leave, day.students)
     notebooks = tmp_path_factory.mktemp("notebooks")
-    for part in ("source", "numpy"):
-        (notebooks / part).mkdir()
+    (notebooks / "numpy").mkdir()
     for name in (*names(), NEW):
-        (notebooks / "source" / f"{name}.md").touch()
         source = name if name != NEW else CHANGED
         notebook = nbformat.read(NOTEBOOKS / "numpy" / f"{source}.ipynb", 4)
         if name in (CHANGED, UNTOUCHED, NEW):

@@ -37,10 +37,8 @@ def pull(home, repository):
 
 def edition(folder, number):
     """Write notebooks, large enough that a pull takes a while."""
-    for part in ("source", "numpy"):
-        (folder / part).mkdir(exist_ok=True)
+    (folder / "numpy").mkdir(exist_ok=True)
     for name in (*names(), *([f"9{number}_new"] if number else [])):
-        (folder / "source" / f"{name}.md").touch()
         text = f"edition {number}\n" + f"{name} {number}\n" * 50_000
         (folder / "numpy" / f"{name}.ipynb").write_text(text)
 
@@ -153,6 +151,11 @@ def test_each_name_gets_one_password_that_only_the_teacher_can_read(tmp_path):
     assert len(set(given.values())) == 3
     for path in tmp_path.iterdir():
         assert path.stat().st_mode & 0o077 == 0, path
+
+
+def test_a_folder_without_notebooks_is_refused(tmp_path):
+    with pytest.raises(SystemExit, match="LESSONS: expected a folder with"):
+        lessons.publish(["numpy"], tmp_path / "lessons.git", tmp_path)
 
 
 def test_what_is_missing_on_the_machine_is_named(tmp_path, monkeypatch):

@@ -12,6 +12,7 @@ import re
 import secrets
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -23,7 +24,7 @@ from jupyterhub.traitlets import ByteSpecification
 
 from tools.frameworks import FRAMEWORKS, chosen, why_missing
 from tools.hub import lessons, sandbox
-from tools.lesson import ROOT
+from tools.lesson import NOTEBOOKS, ROOT
 
 HERE = Path(__file__).parent
 VALUES = yaml.safe_load((HERE / "values.yaml").read_text())
@@ -142,6 +143,7 @@ def main():
     parser.add_argument("--names", default="", help="file, one name a line")
     parser.add_argument("--teacher", default="", help="may stop and see all")
     parser.add_argument("--frameworks", default="", help="names, or all")
+    parser.add_argument("--lessons", type=Path, default=NOTEBOOKS)
     parser.add_argument("--port", type=int, default=8000)
     parser.add_argument("--state", type=Path, default=ROOT / "build" / "hub")
     arguments = parser.parse_args()
@@ -153,11 +155,16 @@ def main():
     state = arguments.state.absolute()
     state.mkdir(mode=0o700, parents=True, exist_ok=True)
     state.chmod(0o700)
+
+    def publish():
+        repository = state / "lessons.git"
+        return lessons.publish(frameworks, repository, arguments.lessons)
+
     with (state / "lock").open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            new = lessons.publish(frameworks, state / "lessons.git")
+            new = publish()
             print("The hub is running already.", end=" ")
             print("New lessons are out." if new else "No lesson has changed.")
             return
@@ -168,17 +175,20 @@ def main():
             )
         names = read_names(Path(arguments.names))
         teacher = checked(arguments.teacher, "TEACHER")
-        start(names, teacher, frameworks, arguments.port, state)
+        publish()
+        start(names, teacher, arguments.port, state, lock)
 
 
-def start(names, teacher, frameworks, port, state):
+def start(names, teacher, port, state, lock):
     """Run the hub; its sockets are in a folder that goes when it ends."""
+    with socket.socket() as line:
+        if line.connect_ex(("127.0.0.1", port)) == 0:
+            sys.exit(f"PORT: something answers at {port} already; say another")
     memory = ByteSpecification().validate(
         None, VALUES["singleuser"]["memory"]["limit"]
     )
     (state / "homes").mkdir(exist_ok=True)
     command = proxy(ROOT / "build" / "hub-proxy")
-    lessons.publish(frameworks, state / "lessons.git")
     # A socket's path has 107 characters at most, so it is not in `state`.
     with tempfile.TemporaryDirectory(prefix="hub-") as run:
         problem = sandbox.why_not(state, Path(run), memory)
@@ -196,6 +206,7 @@ def start(names, teacher, frameworks, port, state):
                 *("-f", str(HERE / "jupyterhub_config.py")),
             ],
             cwd=state,
+            pass_fds=[lock.fileno()],  # locked as long as the hub lives
             env={
                 **os.environ,
                 "PYTHONPATH": str(ROOT),

@@ -6,7 +6,7 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-from tools.lesson import NOTEBOOKS, names
+from tools.lesson import NOTEBOOKS
 
 # A notebook that both sides have changed stays the student's, as a whole:
 # merged line by line it might be neither's.
@@ -26,6 +26,9 @@ def publish(frameworks, repository, notebooks=NOTEBOOKS):
 
     Returns:
         True when there was something new.
+
+    Raises:
+        SystemExit: in one line, when there are no notebooks.
     """
 
     def git(*arguments, check=True):
@@ -42,11 +45,14 @@ def publish(frameworks, repository, notebooks=NOTEBOOKS):
         folder = Path(folder)
         (folder / ".gitattributes").write_text(ATTRIBUTES)
         for framework in frameworks:
-            (folder / framework).mkdir()
-            for name in names(notebooks / "source"):
-                path = notebooks / framework / f"{name}.ipynb"
-                if path.exists():
-                    shutil.copyfile(path, folder / framework / path.name)
+            for path in (notebooks / framework).glob("[0-9]*_*.ipynb"):
+                (folder / framework).mkdir(exist_ok=True)
+                shutil.copyfile(path, folder / framework / path.name)
+        if len(list(folder.iterdir())) == 1:
+            raise SystemExit(
+                "LESSONS: expected a folder with notebooks in "
+                f"{' or '.join(frameworks)}, got '{notebooks}'"
+            )
         here = ("--work-tree", folder)
         git(*here, "add", "--all")
         if not git("diff", "--cached", "--quiet", check=False).returncode:
