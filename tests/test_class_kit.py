@@ -119,6 +119,7 @@ def test_what_is_handed_out_has_every_check_and_question_and_no_output(
         if cell.cell_type == "code":
             assert cell.outputs == [] and cell.execution_count is None
     assert "has not been run, on purpose" in notebook.cells[0].source
+    assert ".ipynb" not in notebook.cells[0].source  # no neighbours here
 
 
 def test_what_a_cell_shows_is_folded_below_it_and_leads_stay():

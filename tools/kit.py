@@ -88,7 +88,7 @@ def handed_out(lesson, framework):
     What a cell shows is told below it, and would spoil the question above:
     so it is folded.
     """
-    notebook = lesson.notebook(framework)
+    notebook = lesson.notebook(framework, linked=False)
     notebook.cells = [
         cell
         for cell in notebook.cells
@@ -97,7 +97,8 @@ def handed_out(lesson, framework):
     for cell in notebook.cells:
         if cell.cell_type == "markdown":
             cell.source = veiled(PROMISE.sub("", cell.source))
-    title, rest = notebook.cells[0].source.split("\n", 1)
+    # Without the links to other frameworks, which are not handed out.
+    title, rest = lesson.cells[0].source.split("\n", 1)
     notebook.cells[0].source = f"{title}\n\n{NOT_RUN}\n{rest}"
     return notebook
 
@@ -127,9 +128,12 @@ def veiled(prose):
 
 def solved(lesson, framework):
     """Return a lesson's notebook for the teacher, not yet run."""
-    notebook = lesson.notebook(framework)
-    cells = lesson.cells_of(framework)
-    for made, cell in zip(notebook.cells, cells, strict=True):
+    notebook = lesson.notebook(framework, linked=False)
+    cells = {cell.id: cell for cell in lesson.cells_of(framework)}
+    for made in notebook.cells:
+        cell = cells.get(made.id)
+        if cell is None:  # of the notebook only
+            continue
         made.source = PROMISE.sub("", cell.source)
         if "answer" in cell.tags:
             made.source = f"**Answer.** {cell.source.strip()}"
