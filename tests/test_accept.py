@@ -3,6 +3,7 @@
 import json
 import os
 import pty
+import re
 import subprocess
 import sys
 
@@ -18,6 +19,7 @@ from tools.nbsight.accept import dumps
 from tools.nbsight.execute import execute
 
 ALONE = "tools.nbsight.accept"
+STRICT = "[pytest]\naddopts = -ra -n 2\nfilterwarnings = error\n"
 CELLS = {
     "noise": "print('loss 0.123456')",
     "result": "print('é', 2.5)",
@@ -75,6 +77,7 @@ def stored(path, text, **form):
 @pytest.fixture
 def lesson(executed, tmp_path):
     """The path of the small notebook with outputs that differ."""
+    (tmp_path / "pytest.ini").write_text(STRICT)
     path = tmp_path / "lesson.ipynb"
     stored(path, executed)
     return path
@@ -86,7 +89,7 @@ def test_without_a_terminal_it_shows_what_differs_and_writes_nothing(lesson):
     assert answer.returncode == 1
     assert "lesson.ipynb, Cell 1 (result): print('é', 2.5)" in answer.stdout
     assert "stored 1.5, now 2.5" in answer.stdout
-    assert "2 of 5 cells differ" in answer.stdout
+    assert "different: 2 of 5 cells" in answer.stdout
     assert "no terminal to ask on" in answer.stdout
     assert "--yes" in answer.stdout
     assert lesson.read_bytes() == before
@@ -148,6 +151,7 @@ REFUSED = {
     "stderr": ("import sys\nprint('oh', file=sys.stderr)", 'on stderr: "oh"'),
     "a switch": ("# NBVAL_IGNORE_OUTPUT\nprint(1)", "switch this check off"),
     "a dead kernel": ("import os\nos._exit(1)", "stopped by DeadKernelError"),
+    "a cell without id": ("'no id'", "cell 1 of the file has no id"),
     "a change meanwhile": (
         "from pathlib import Path\n"
         "path = Path('lesson.ipynb')\n"
@@ -165,7 +169,10 @@ def refusals(tmp_path_factory):
         folder = tmp_path_factory.mktemp("refused")
         paths[case] = folder / "lesson.ipynb"
         cells = [new_code_cell(source), new_code_cell("1")]
-        nbformat.write(new_notebook(cells=cells), paths[case])
+        text = nbformat.writes(new_notebook(cells=cells))
+        if "without id" in case:
+            text = re.sub('"id": "[^"]*",', "", text, count=1)
+        paths[case].write_text(text)
     before = {case: path.read_text() for case, path in paths.items()}
     answer = run(ALONE, "--yes", *paths.values())
     assert answer.returncode == 1
@@ -265,6 +272,7 @@ def built(tmp_path_factory):
     """The path of a notebook as a build has made it from a tiny lesson."""
     folder = tmp_path_factory.mktemp("project") / "notebooks"
     (folder / "source").mkdir(parents=True)
+    (folder.parent / "pytest.ini").write_text(STRICT)
     (folder / "source" / "01_tiny.md").write_text(TINY)
     options = ("--frameworks", "numpy", "--folder", folder)
     assert run("tools.build", *options).returncode == 0
@@ -283,12 +291,14 @@ def generated(built):
 
 def change(path):
     """Change a stored number and figure as if the code had changed since."""
-    text = path.read_text()
-    notebook = nbformat.reads(text, 4)
-    data = notebook.cells[3].outputs[0].data
-    data[MIME]["artists"] = ["axes[0].xlim\t[0, 1]"]
-    data["image/svg+xml"] = "<svg/>"
-    notebook.cells[1].outputs[0].text = "42 1.5\n"
+    notebook = nbformat.read(path, 4)
+    for cell in notebook.cells:
+        for output in cell.get("outputs", []):
+            if output.output_type == "stream":
+                output.text = output.text.replace("2.5", "1.5")
+            else:
+                output.data[MIME]["artists"] = ["axes[0].xlim\t[0, 1]"]
+                output.data["image/svg+xml"] = "<svg/>"
     nbformat.write(notebook, path)
 
 
@@ -301,6 +311,7 @@ def test_a_generated_notebook_is_written_as_a_build_writes_it(generated):
     answer = run("tools.accept", "--yes", path)
     assert answer.returncode == 0, answer.stdout
     assert "stored 1.5, now 2.5" in answer.stdout
+    assert "different: 2 of " in answer.stdout
     assert path.read_bytes() == before
     assert check.check(path.parents[1], ["numpy"]) == []
     notebook = nbformat.read(path, 4)
@@ -316,7 +327,7 @@ def test_a_notebook_that_is_not_what_its_source_gives_is_refused(generated):
     assert "source is not what the source gives" in answer.stdout
     assert "make notebooks" in answer.stdout
     notebook = nbformat.read(path, 4)
-    notebook.cells[2].source = "My own notes."
+    notebook.cells[-2].source = "My own notes."
     nbformat.write(notebook, path)
     answer = run("tools.accept", "--yes", path)
     assert answer.returncode == 1

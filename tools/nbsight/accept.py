@@ -66,7 +66,7 @@ class Accept:
     def __init__(self, store, yes, say):
         """Take a `Store`, the answer if it is known, and a print function."""
         self.store, self.yes, self.say = store, yes, say
-        self.done = []  # of each notebook, whether it is as it should be
+        self.done = None  # of each notebook, whether it is as it should be
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_cmdline_main(self, config):
@@ -78,8 +78,8 @@ class Accept:
         """Go through the notebooks, in order."""
         if session.testsfailed:  # while they were collected: pytest says it
             return None
-        files = dict.fromkeys(item.parent for item in session.items)
-        for file in files:
+        self.done = []
+        for file in dict.fromkeys(item.parent for item in session.items):
             if hasattr(file, "stopped"):
                 self.done.append(self.notebook(file))
         return True
@@ -118,9 +118,11 @@ class Accept:
             return False
         for item, lines in found:
             self.say(report.summary(item, lines))
-        self.say(f"{len(found)} of {len(file.cells)} cells differ; both runs:")
         page = f"{file.path.with_suffix('')}-differs"
-        self.say(f"  {report.page(file.config, page, found)}")
+        self.say(
+            f"different: {len(found)} of {len(file.cells)} cells; stored and "
+            f"new side by side:\n  {report.page(file.config, page, found)}"
+        )
         if not self.agreed(name):
             return False
         if file.path.read_bytes() != before:
@@ -137,7 +139,7 @@ class Accept:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # on ids: the check says it
             new = json.loads(nbformat.writes(new))
-        changed, count = {item.index for item, _ in found}, 0
+        changed, count = {getattr(item, "index", None) for item, _ in found}, 0
         for index, cell in enumerate(old.get("cells", [])):
             if cell["cell_type"] != "code":
                 continue
@@ -210,7 +212,8 @@ def dumps(notebook, like):
         form = {"ensure_ascii": ascii_only, "indent": indent and indent[1]}
         if json.dumps(json.loads(like), **form) + end == like:
             return json.dumps(notebook, **form) + end
-    return nbformat.writes(nbformat.from_dict(notebook)).rstrip("\n") + "\n"
+    form = {"ensure_ascii": False, "indent": 1, "sort_keys": True}
+    return json.dumps(notebook, **form) + "\n"
 
 
 def main(store=None, arguments=None):
@@ -225,14 +228,17 @@ def main(store=None, arguments=None):
         print(text, end=end, file=out, flush=True)
 
     accept = Accept(store or Store(), chosen.yes, say)
-    options = ["-p", PLUGIN, "--nbval", "--capture=no", *chosen.notebooks]
+    # No assertions are rewritten: modules that are imported already cannot be,
+    # and where warnings are errors, pytest would end with that.
+    options = ["-p", PLUGIN, "--nbval", "--capture=no", "--assert=plain"]
     with contextlib.redirect_stdout(pytest_says):
-        status = pytest.main(options, [accept])
-    if status == pytest.ExitCode.INTERRUPTED and accept.done:
-        say("stopped; what is written so far is whole")
-    elif not accept.done:
+        status = pytest.main([*options, *chosen.notebooks], [accept])
+    if status == pytest.ExitCode.INTERRUPTED and accept.done is not None:
+        say("\nstopped; what is written so far is whole")
+    elif status or not accept.done:
         print(pytest_says.getvalue(), end="", file=sys.stderr)
-        print("no notebook was executed", file=sys.stderr)
+        if not accept.done:
+            print("no notebook was looked at", file=sys.stderr)
     return 0 if accept.done and all(accept.done) and not status else 1
 
 

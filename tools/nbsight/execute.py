@@ -1,5 +1,6 @@
 """Executes a notebook so that it can be verified later."""
 
+import asyncio
 import json
 import os
 import subprocess
@@ -130,6 +131,8 @@ def execute(notebook, folder, **options):
             cell.outputs, cell.execution_count = [], None
     try:
         client.execute(cleanup_kc=True)
+    except asyncio.CancelledError:  # what Ctrl-C becomes in there
+        raise KeyboardInterrupt from None
     except Exception as error:
         raise CellFailed(client.current, error) from error
     finally:
