@@ -29,6 +29,7 @@ GITHUB = r"https://github\.com/([\w-]+/[\w.-]+?)(?:\.git)?/?"
 CELL = re.compile(
     r"\(\.\./(?:notebooks/)?\w+/(\d\d)_\w+\.ipynb#cell-id=([\w-]+)\)"
 )
+OUTSIDE = re.compile(r"\[([^]]*)\]\(\.\./[^)]*\)")  # files that are no page
 CARD = """\
 :::{{grid-item-card}} {title}
 :link: {name}
@@ -72,7 +73,7 @@ def texts(repository=""):
         text = text.replace(
             f"(../notebooks/source/{TRUTH}.md)", f"({TRUTH}.md)"
         )
-        files[path.name] = text
+        files[path.name] = OUTSIDE.sub(r"\1", text)
     files["index.md"] = index(made)
     return files
 
