@@ -36,7 +36,6 @@ with their range; machines are noisy, so read them as such.
 
 {versions}
 """
-VERSIONS = "numpy", "torch", "tensorflow-cpu", "mxnet", "matplotlib", "nbval"
 
 
 def machine():
@@ -52,7 +51,7 @@ def machine():
 def head():
     """Return the first lines of the page: when and where."""
     versions = []
-    for name in VERSIONS:
+    for name in (*scale.releases(), "matplotlib", "nbval"):
         try:
             versions.append(f"{name} {importlib.metadata.version(name)}")
         except importlib.metadata.PackageNotFoundError:

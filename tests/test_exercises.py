@@ -62,7 +62,7 @@ def test_a_stub_keeps_names_shapes_and_signatures_only():
 
 def test_a_notebook_shows_the_stub_and_folds_the_solution(framework):
     notebook = lesson.parse("01_x", SOURCE).notebook(framework)
-    _, stub, check, folded = notebook.cells
+    *_, stub, check, folded = notebook.cells
     assert stub.source == "secret = ...  # ()"
     assert "d2l.check" in check.source
     assert folded.cell_type == "markdown"

@@ -12,6 +12,7 @@ import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_notebook
 
+from tools import lesson as lessons
 from tools.nbsight.compare import output_differences
 from tools.nbsight.execute import execute
 from tools.warm.prologue import constants, prologue
@@ -21,21 +22,8 @@ pytestmark = pytest.mark.skipif(
     not hasattr(os, "pidfd_open"), reason="forked kernels need Linux"
 )
 
-IMPORTS = {
-    "numpy": "import numpy as np",
-    "pytorch": "import numpy as np\nimport torch",
-    "tensorflow": (
-        "import os\nos.environ['TF_CPP_MIN_LOG_LEVEL'] = '3'\n"
-        "os.environ['TF_ENABLE_ONEDNN_OPTS'] = '0'\n"
-        "import numpy as np\nimport tensorflow as tf"
-    ),
-    "mxnet": (
-        "import numpy as np\nnp.bool = np.bool_\nimport mxnet as mx\n"
-        "from mxnet import autograd, npx"
-    ),
-}
+# What a framework does only when it learns, besides lesson 01's first cells.
 TRAIN = {
-    "numpy": "w = sum((np.linspace(0, 1, 50) - i / 9) ** 2 for i in range(9))",
     "pytorch": """\
 w = torch.zeros(50, requires_grad=True)
 optimizer = torch.optim.SGD([w], lr=0.1)
@@ -51,14 +39,18 @@ for _ in range(20):
         loss = tf.reduce_sum((w - tf.linspace(0.0, 1.0, 50)) ** 2)
     optimizer.apply_gradients([(tape.gradient(loss, w), w)])""",
     "mxnet": """\
-npx.set_np()
 w = mx.np.zeros(50)
 w.attach_grad()
 for _ in range(20):
-    with autograd.record():
+    with mx.autograd.record():
         loss = ((w - mx.np.linspace(0, 1, 50)) ** 2).sum()
     loss.backward()
     w -= 0.1 * w.grad""",
+    "jax": """\
+w = jnp.zeros(50)
+slope = jax.jit(jax.grad(lambda w: ((w - jnp.linspace(0, 1, 50)) ** 2).sum()))
+for _ in range(20):
+    w = w - 0.1 * slope(w)""",
 }
 SURROUNDINGS = """\
 import os, random, signal, sys, threading
@@ -71,13 +63,12 @@ names = [thread.name for thread in threading.enumerate()]
 print(sorted(name.rstrip("0123456789") for name in names))
 print(sorted(name for name in globals() if not name.startswith("_")))
 sys.stdin.read(), sys.__stdout__.fileno(), sys.__stderr__.fileno()"""
-DRAW = "import d2lmini as d2l\nd2l.plot(np.arange(50), [w], 'x', 'w')"
-# Without a seed: MXNet's own generator begins alike in each fresh process.
+DRAW = "d2l.plot([w], xlabel='x', ylabel='w')"
+# Without a seed: MXNet's own generator begins alike in each fresh process, and
+# NumPy's is asked anyway; JAX has none without a seed.
 RANDOM = {
-    "numpy": "random.random()",
     "pytorch": "torch.rand(1).item(), torch.initial_seed()",
     "tensorflow": "float(tf.random.uniform([]))",
-    "mxnet": "random.random()",
 }
 # Executes notebooks one after the other in one session.
 EXECUTE = """\
@@ -181,14 +172,20 @@ def test_only_what_is_harmless_is_done_beforehand():
 
 
 def test_warm_kernels_show_what_fresh_ones_show(framework, tmp_path):
+    imports, *first = [
+        cell.source
+        for cell in lessons.read(lessons.names()[0]).cells_of(framework)
+        if cell.kind == "code"
+    ][:5]
     sources = [
-        IMPORTS[framework],
+        imports,
         SURROUNDINGS,
-        TRAIN[framework],
+        *first,
+        TRAIN.get(framework, "w = weights"),
         DRAW,
         "import matplotlib as mpl\nprint(d2l.plt.get_backend())\n"
         "print(dict(mpl.rcParams), mpl.matplotlib_fname()[-12:])",
-        f"{RANDOM[framework]}, np.random.rand()",
+        f"{RANDOM.get(framework, 'random.random()')}, np.random.rand()",
     ]
     paths = [
         written(tmp_path / f"{name}.ipynb", *sources)

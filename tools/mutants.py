@@ -452,7 +452,6 @@ def passes_its_tests(folder):
         [
             *(sys.executable, "-m", "pytest", "-x", "-q"),
             *("-p", "no:cacheprovider", "-o", f"pythonpath={folder} ."),
-            *("-k", "numpy or not (pytorch or tensorflow or mxnet)"),
             "tests/test_d2lmini.py",
         ],
         cwd=lessons.ROOT,
