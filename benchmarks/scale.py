@@ -24,10 +24,16 @@ import sysconfig
 import tempfile
 import threading
 import time
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import (
+    PackageNotFoundError,
+    packages_distributions,
+    version,
+)
 from pathlib import Path
 
 import numpy as np
+
+from tools.frameworks import FRAMEWORKS
 
 ROOT = Path(__file__).resolve().parent.parent
 VENV = ROOT / "build" / "bench-venv"
@@ -92,6 +98,20 @@ def ours_mxnet(*arrays):
     return lambda: attention_pooling(*tensors, W).asnumpy()
 
 
+def ours_jax(*arrays):
+    """Ours, in JAX."""
+    flags = "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1"
+    os.environ["XLA_FLAGS"] = flags  # before JAX first computes
+
+    import jax.numpy as jnp
+
+    from pooling.jax import attention_pooling
+
+    arrays = [jnp.array(x) for x in arrays]
+    attention_pooling(*arrays, W)  # it is compiled once for each n
+    return lambda: np.asarray(attention_pooling(*arrays, W))
+
+
 def ours_binned(q, k, v):
     """Ours, by a grid."""
     from pooling.binned import binned_pooling
@@ -139,6 +159,7 @@ WAYS = {
     "pooling.pytorch": ours_pytorch,
     "pooling.tensorflow": ours_tensorflow,
     "pooling.mxnet": ours_mxnet,
+    "pooling.jax": ours_jax,
     "pooling.binned": ours_binned,
     "statsmodels KernelReg": kernel_reg,
     "scikit-learn rbf_kernel": rbf_kernel,
@@ -333,16 +354,22 @@ def table(found):
     return "\n".join(lines)
 
 
+def releases():
+    """Return the names under which the frameworks are released."""
+    installed = packages_distributions()
+    modules = [each.module for each in FRAMEWORKS.values()]
+    return [installed.get(name, [name])[0] for name in modules]
+
+
 def versions():
     """Name the versions of all that is compared."""
-    frameworks = "numpy", "torch", "tensorflow-cpu", "mxnet"
     found = []
     paths = subprocess.check_output(
         [python_of_peers(), "-c", "import sys; print(*sys.path, sep='\\n')"],
         text=True,
     ).split("\n")
     sys.path += [path for path in paths if path not in sys.path]
-    for name in (*frameworks, *PEERS):
+    for name in (*releases(), *PEERS):
         try:
             found.append(f"{name} {version(name).split('+')[0]}")
         except PackageNotFoundError:

@@ -2,6 +2,6 @@
 
 Each framework has a module, which alone imports it. Lesson 05 has the ideas::
 
-    from pooling.pytorch import attention_pooling  # numpy, tensorflow, mxnet
+    from pooling.pytorch import attention_pooling  # or numpy, jax, ...
     from pooling.binned import binned_pooling  # NumPy, within a tolerance
 """

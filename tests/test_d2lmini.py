@@ -13,6 +13,7 @@ from matplotlib.colors import to_hex
 from nbclient import NotebookClient
 
 import d2lmini as d2l
+from tools.frameworks import FRAMEWORKS
 
 ROOT = Path(__file__).resolve().parents[1]
 OKABE_ITO = ["#0072b2", "#cc79a7", "#009e73", "#d55e00"]  # of d2l's formats
@@ -55,6 +56,16 @@ def variants(framework, values):
             list(tensor),
             tf.cast(tensor, tf.bfloat16),
             tf.cast(tensor, tf.float16),
+        ]
+    if framework == "jax":
+        import jax.numpy as jnp
+
+        array = jnp.array(values)
+        return [
+            array,
+            list(array),
+            array.astype(jnp.bfloat16),
+            array.astype(jnp.float16),
         ]
     import mxnet
 
@@ -456,11 +467,13 @@ animator = train(30)
 
 
 def test_a_script_is_quiet_and_gets_a_complete_figure(tmp_path):
-    script = """
+    others = {each.module for each in FRAMEWORKS.values()} - {"numpy"}
+    script = f"""
 import sys
 import d2lmini as d2l
-frameworks = {"torch", "tensorflow", "mxnet", "jax", "keras"}
-assert not frameworks & set(sys.modules)
+assert not {others} & set(sys.modules)
+"""
+    script += """
 assert d2l.plt.rcParams["svg.hashsalt"] is None  # no style at the import
 animator = d2l.Animator("epoch", legend=["a", "b"])
 for epoch in range(200):

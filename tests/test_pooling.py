@@ -19,6 +19,20 @@ ROOT = Path(__file__).resolve().parents[1]
 TOLERANCE = {"float16": 2e-3, "float32": 1e-5, "float64": 1e-12}
 
 
+@pytest.fixture(autouse=True)
+def doubles(request):
+    """Let JAX have float64, which it has only where it is told to."""
+    callspec = getattr(request.node, "callspec", None)
+    if not callspec or callspec.params.get("framework") != "jax":
+        yield
+        return
+    import jax
+
+    jax.config.update("jax_enable_x64", True)
+    yield
+    jax.config.update("jax_enable_x64", False)
+
+
 @pytest.fixture
 def of(framework):
     """The function, a maker of arrays, and the way back to NumPy."""
@@ -47,6 +61,13 @@ def of(framework):
             return mxnp.array(np.asarray(x).astype(dtype), dtype=dtype)
 
         back = lambda x: x.asnumpy().astype(float)  # noqa: E731
+    elif framework == "jax":
+        from jax import numpy as jnp
+
+        def make(x, dtype="float32"):
+            return jnp.asarray(np.asarray(x)).astype(dtype)
+
+        back = lambda x: np.asarray(x).astype(float)  # noqa: E731
     else:
 
         def make(x, dtype="float32"):
@@ -212,7 +233,7 @@ def test_what_is_no_array_of_numbers_is_named(of, framework):
 
 def test_the_result_has_the_type_of_the_input(of, framework):
     types = ["float16", "float32", "float64", "int32"]
-    types += ["bfloat16"] if framework in ("pytorch", "tensorflow") else []
+    types += ["bfloat16"] if framework not in ("numpy", "mxnet") else []
     for dtype in types:
         given = of.make([1, 3, 8], dtype)
         out = of.raw(given, given, given, 1.5)
@@ -246,6 +267,13 @@ def gradients(framework, arrays, weights):
             out = module.attention_pooling(*leaves)
             loss = tf.reduce_sum(out * weights)
         return [tf.convert_to_tensor(g) for g in tape.gradient(loss, leaves)]
+    if framework == "jax":
+        import jax
+
+        def loss(*leaves):
+            return (module.attention_pooling(*leaves) * weights).sum()
+
+        return jax.grad(loss, argnums=range(4))(*arrays)
     from mxnet import autograd, npx
     from mxnet import np as mxnp
 
@@ -343,6 +371,24 @@ def test_tensorflow_pools_in_a_graph_and_with_a_keras_variable():
     assert np.isfinite(tape.gradient(loss, w.value))
 
 
+def test_jax_pools_where_it_compiles_and_over_many_widths():
+    jax = pytest.importorskip("jax")
+    from pooling.jax import attention_pooling
+
+    arrays = data(50, 60)
+    widths = jax.numpy.array([0.5, 4.0, 100.0])
+    pool = lambda w: attention_pooling(*arrays, w).sum()  # noqa: E731
+    slopes = jax.jit(jax.vmap(jax.grad(pool)))(widths)
+    for w, total, slope in zip(
+        widths, jax.vmap(pool)(widths), slopes, strict=True
+    ):
+        full = pooling_gradients(*arrays, w, np.ones(60))
+        assert total == pytest.approx(exact(*arrays, w).sum(), abs=1e-4)
+        assert slope == pytest.approx(full[3], rel=1e-4, abs=1e-5)
+    with pytest.raises(ValueError, match="w: finite numbers"):
+        jax.grad(pool)(np.nan)
+
+
 @pytest.mark.skipif(
     not Path("/proc/self").exists(), reason="needs Linux's /proc"
 )
@@ -351,7 +397,7 @@ def test_forward_and_backward_need_no_matrix(framework):
         arrays = [*data(n, n), np.float32(4)]
         gradients(framework, arrays, np.ones(n, "float32"))
 
-    work(100)  # what happens only once
+    work(6000)  # what happens only once: JAX compiles for each size
     Path("/proc/self/clear_refs").write_text("5")  # forget the peak so far
     before = scale.mebibytes("VmHWM")
     work(6000)
@@ -361,10 +407,11 @@ def test_forward_and_backward_need_no_matrix(framework):
 
 
 def test_a_module_imports_its_own_framework_only():
-    code = """if True:
+    others = {each.module for each in FRAMEWORKS.values()} - {"numpy"}
+    code = f"""if True:
         import sys
         import pooling.numpy, pooling.binned
-        assert not {"torch", "tensorflow", "mxnet"} & set(sys.modules)
+        assert not {others} & set(sys.modules)
     """
     subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT)
 

@@ -36,6 +36,9 @@ FRAMEWORKS = {
             pythons=("3.11", "3.12"),
             systems=("ubuntu-latest",),
         ),
+        Framework(
+            "jax", "JAX", "jax", wheels="JAX has no wheels for Intel Macs"
+        ),
     )
 }
 

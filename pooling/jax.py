@@ -1,0 +1,205 @@
+"""Attention pooling in JAX, a tile of the weights at a time, with gradients.
+
+The shapes depend on those of the input only, so that `jax.jit` and `jax.vmap`
+may be around it; how many tiles a query sees is decided while it runs.
+`pooling.shared` says how the scores are written, and why.
+"""
+
+from functools import partial
+from math import ceil
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from pooling import shared
+
+
+def _cut(x, size):
+    """Cut an array into blocks, (blocks, size, ...), and repeat its end."""
+    padding = [(0, -len(x) % size)] + [(0, 0)] * (x.ndim - 1)
+    return jnp.pad(x, padding, "edge").reshape(-1, size, *x.shape[1:])
+
+
+def _half(w):
+    return jnp.minimum(w**2, jnp.finfo(w.dtype).max) / 2
+
+
+def _rows(q, k, w, block, *more):
+    """Cut sorted queries into rows of tiles.
+
+    Args:
+        q: (m,).
+        k: (n,).
+        w: ().
+        block: how many scores a tile has at most.
+        more: arrays (m, ...) to cut with the queries.
+
+    Returns:
+        The number of keys in a tile; and, for each row of tiles, the queries,
+        their nearest keys, the first tile that they see, the one after the
+        last, and a part of each further array.
+    """
+    (m,), (n,) = q.shape, k.shape
+    width = ceil(n / ceil(n / max(1, int(block**0.5))))
+    height = ceil(m / ceil(m / max(1, block // width)))
+    right = jnp.minimum(jnp.searchsorted(k, q), n - 1)
+    left = jnp.maximum(right - 1, 0)
+    nearer = jnp.abs(q - k[left]) <= jnp.abs(q - k[right])
+    nearest = jnp.where(nearer, left, right)
+    cut = shared.CUT[q.dtype.name]
+    reach = jnp.hypot(q - k[nearest], (2 * cut) ** 0.5 / jnp.abs(w))
+    reach *= 1 + 1e-6  # for what rounding may have taken
+    first = jnp.minimum(jnp.searchsorted(k, q - reach), nearest)
+    last = jnp.searchsorted(k, q + reach, side="right") - 1
+    last = jnp.maximum(last, nearest)
+    low = _cut(first, height).min(axis=1) // width
+    high = _cut(last, height).max(axis=1) // width + 1
+    parts = (_cut(x, height) for x in (q, k[nearest], *more))
+    q, k0, *more = parts
+    return width, (q, k0, low, high, *more)
+
+
+def _kernel(q, k0, k, real, half):
+    """Return kernel values, the excess of squares, ``k - k0``, ``k - q``."""
+    beyond, apart = k - k0[:, None], k - q[:, None]
+    excess = (apart + (k0 - q)[:, None]) * beyond  # (q - k)^2 - (q - k0)^2
+    return jnp.exp(excess * -half) * real, excess, beyond, apart
+
+
+@partial(jax.jit, static_argnames="block")
+def _forward(q, k, v, w, block):
+    """Pool; return (m, columns), and the sums of the kernel values, (m, 1)."""
+    by_query, by_key = jnp.argsort(q), jnp.argsort(k)
+    q, k, v = q[by_query], k[by_key], v[by_key]
+    width, rows = _rows(q, k, w, block)
+    half, middle = _half(w), v.mean(axis=0)
+    keys = _cut(k, width)
+    real = (jnp.arange(keys.size) < len(k)).reshape(keys.shape)
+    # Long sums of centred values are more exact; the ones give the total.
+    values = jnp.pad(v - middle, [(0, 0), (0, 1)], constant_values=1)
+    values = _cut(values, width)
+
+    def row(given):
+        q, k0, low, high = given
+
+        def tile(j, sums):
+            kernel, *_ = _kernel(q, k0, keys[j], real[j], half)
+            return sums + kernel @ values[j]
+
+        sums = jnp.zeros((len(q), values.shape[2]), q.dtype)
+        return jax.lax.fori_loop(low, high, tile, sums)
+
+    sums = jax.lax.map(row, rows).reshape(-1, values.shape[2])[: len(q)]
+    sums = jnp.zeros_like(sums).at[by_query].set(sums)
+    return sums[:, :-1] / sums[:, -1:] + middle, sums[:, -1:]
+
+
+@partial(jax.jit, static_argnames="block")
+def _backward(q, k, v, w, out, total, grad, block):
+    """Take a gradient back to all four; the kernel values are made anew."""
+    by_query, by_key = jnp.argsort(q), jnp.argsort(k)
+    q, k, v = q[by_query], k[by_key], v[by_key]
+    mean = (grad * out).sum(axis=1)[by_query]
+    total, grad = total[by_query, 0], grad[by_query]
+    width, (*rows, mean, total, grads) = _rows(
+        q, k, w, block, mean, total, grad
+    )
+    keys, values, half = _cut(k, width), _cut(v, width), _half(w)
+    real = (jnp.arange(keys.size) < len(k)).reshape(keys.shape)
+    asked = (jnp.arange(mean.size) < len(q)).reshape(mean.shape)
+
+    def row(sums, given):
+        q, k0, low, high, mean, total, grad, asked = given
+        share = asked / total
+
+        def tile(j, sums):
+            dk, dv, dw, dq = sums
+            kernel, excess, beyond, apart = _kernel(
+                q, k0, keys[j], real[j], half
+            )
+            weights = kernel * share[:, None]
+            d = weights * (grad @ values[j].T - mean[:, None])  # by the scores
+            dk = dk.at[j].add(-(d * apart).sum(axis=0))
+            dv = dv.at[j].add(weights.T @ grad)
+            return dk, dv, dw - (d * excess).sum(), dq + (d * beyond).sum(1)
+
+        sums = *sums, jnp.zeros_like(q)
+        *sums, dq = jax.lax.fori_loop(low, high, tile, sums)
+        return tuple(sums), dq
+
+    sums = jnp.zeros_like(keys), jnp.zeros_like(values), jnp.zeros_like(w)
+    (dk, dv, dw), dq = jax.lax.scan(
+        row, sums, (*rows, mean, total, grads, asked)
+    )
+    dq, dk = dq.ravel()[: len(q)], dk.ravel()[: len(k)]
+    dv = dv.reshape(-1, v.shape[1])[: len(k)]
+    dq = jnp.zeros_like(dq).at[by_query].set(dq * 2 * half)
+    dk = jnp.zeros_like(dk).at[by_key].set(dk * 2 * half)
+    return dq, dk, jnp.zeros_like(dv).at[by_key].set(dv), dw * w
+
+
+def _look_at(x):
+    """Return what can be checked: while JAX traces, only shape and type."""
+    if isinstance(x, jax.core.Tracer):
+        return np.broadcast_to(np.zeros((), x.dtype), x.shape)
+    return np.asarray(x)
+
+
+@partial(jax.custom_vjp, nondiff_argnums=(4,))
+def _pool(q, k, v, w, block):
+    return _forward(q, k, v, w, block)[0]
+
+
+def _pool_forward(q, k, v, w, block):
+    shared.check(*map(_look_at, (q, k, v, w)))  # `jax.grad` hid some of them
+    out, total = _forward(q, k, v, w, block)
+    return out, (q, k, v, w, out, total)
+
+
+def _pool_backward(block, kept, grad):
+    return _backward(*kept, grad, block)
+
+
+_pool.defvjp(_pool_forward, _pool_backward)
+
+
+def attention_pooling(queries, keys, values, w):
+    """Pool like `pooling.numpy.attention_pooling`, with gradients to all four.
+
+    Args:
+        queries: an array (m,), sorted or not.
+        keys: an array (n,), at least one.
+        values: an array (n,) or (n, columns).
+        w: one number, or an array of one element; its sign does not
+            matter.
+
+    Returns:
+        An array (m,) or (m, columns) of the largest type of float that came
+        (16 bits are computed in float32; integers become float32). Forward and
+        (first) backward take O(m + n) memory. It is compiled once for
+        each m, n and type; `jax.jit` and `jax.vmap` may be around it.
+
+    Raises:
+        TypeError: for what is no array, or one of other than real numbers.
+        ValueError: for a wrong shape, no keys, NaN or infinity in any
+            argument, or distances whose square overflows. Inside of `jax.jit`
+            and `jax.vmap`, where there are no numbers yet, the last three
+            give NaN instead.
+    """
+    arrays = {"queries": queries, "keys": keys, "values": values}
+    for name, x in arrays.items():
+        if not isinstance(x, (jax.Array, np.ndarray)):
+            raise TypeError(f"{name}: array expected, came {type(x).__name__}")
+    if not isinstance(w, (jax.Array, np.ndarray, np.number, int, float)):
+        raise TypeError(f"w: one number expected, came {type(w).__name__}")
+    names = [
+        jax.dtypes.canonicalize_dtype(x.dtype).name for x in arrays.values()
+    ]
+    result, compute = shared.dtypes(names)
+    q, k, v, w = (jnp.asarray(x, compute) for x in (*arrays.values(), w))
+    shared.check(*map(_look_at, (q, k, v, w)))
+    if not q.size:
+        return jnp.zeros((0, *v.shape[1:]), result)
+    out = _pool(q, k, v.reshape(len(k), -1), w.reshape(()), shared.BLOCK)
+    return out.reshape(len(q), *v.shape[1:]).astype(result)
