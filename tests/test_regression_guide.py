@@ -153,7 +153,7 @@ def test_the_workflow_and_the_hook_run_the_guides_command(reader):
     (repository,) = yaml.safe_load(path.read_text())["repos"]
     (hook,) = repository["hooks"]
     assert {"id", "name", "entry", "language"} <= set(hook)
-    assert hook["entry"] in runs[1]
+    assert runs[1].startswith(f"{hook['entry']} ")
     assert hook["pass_filenames"] is False
 
 
