@@ -36,46 +36,62 @@ def pull(home, repository):
 
 
 def edition(folder, number):
-    """Write notebooks, large enough that a pull takes a while."""
+    """Write so many notebooks that putting them into a home takes a while."""
     (folder / "numpy").mkdir(exist_ok=True)
-    for name in (*names(), *([f"9{number}_new"] if number else [])):
-        text = f"edition {number}\n" + f"{name} {number}\n" * 50_000
+    first = f"00_new_{number}"  # git writes it before the others
+    for name in (first, *names(), *(f"9{i}_more" for i in range(200))):
+        text = f"edition {number}\n" + f"{name} {number}\n" * 1000
         (folder / "numpy" / f"{name}.ipynb").write_text(text)
+    return first
+
+
+def whole(lessons, mine):
+    """Return the edition that all of a student's notebooks are of."""
+    found = {
+        path.read_text().partition("\n")[0] if path.stat().st_size else path
+        for path in (lessons / "numpy").iterdir()
+        if path != mine and not path.name.startswith("00_new")
+    }
+    assert len(found) == 1, found
+    return found.pop()
 
 
 def test_a_pull_that_is_killed_leaves_nothing_broken(tmp_path):
     notebooks, home = tmp_path / "notebooks", tmp_path / "home"
     repository = tmp_path / "lessons.git"
     notebooks.mkdir(), home.mkdir()
-    mine = home / "lessons" / "numpy" / f"{names()[0]}.ipynb"
-    killed = 0
-    for number in range(6):
-        edition(notebooks, number)
+    there = home / "lessons"
+    mine = there / "numpy" / f"{names()[0]}.ipynb"
+    for number in range(5):
+        first = edition(notebooks, number)
         assert lessons.publish(["numpy"], repository, notebooks)
-        for seconds in (0.1, 0.3, 0.5 + number / 8):
-            process = pull(home, repository)
-            try:
-                process.wait(seconds)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
-                killed += 1
-            if number:  # nothing lost, whenever it was killed
-                kept = [home / place for place in ("lessons", ".lessons.old")]
-                kept = [place for place in kept if place.exists()]
-                assert (kept[0] / "numpy" / mine.name).read_text() == "mine"
+        process = pull(home, repository)
+        while process.poll() is None and not list(
+            home.glob(f"*/numpy/{first}.ipynb")
+        ):
+            pass
+        process.kill()  # with the first file written, and not the last
+        assert process.wait() != 0
+        if number:
+            assert whole(there, mine) == f"edition {number - 1}"
+            assert mine.read_text() == "mine"
+        else:
+            assert not there.exists()
         assert pull(home, repository).wait() == 0
-        for path in (notebooks / "numpy").iterdir():
-            now = (home / "lessons" / "numpy" / path.name).read_text()
-            assert now == (
-                "mine"
-                if number and path.name == mine.name
-                else path.read_text()
-            ), path.name
+        assert whole(there, mine) == f"edition {number}"
+        assert not number or mine.read_text() == "mine"
         mine.write_text("mine")
-    assert killed >= 6
     assert not list(home.glob(".lessons.[no]*"))
     assert not list(home.glob("*.txt"))
+
+
+def test_a_pull_that_is_killed_between_its_last_steps_is_taken_back(tmp_path):
+    home = tmp_path / "home"
+    (home / ".lessons.old" / "numpy").mkdir(parents=True)
+    (home / ".lessons.old" / "numpy" / "mine.ipynb").write_text("mine")
+    (home / ".lessons.new").mkdir()
+    assert pull(home, tmp_path / "nowhere").wait() == 0
+    assert (home / "lessons/numpy/mine.ipynb").read_text() == "mine"
 
 
 def test_a_pull_that_fails_leaves_a_note_until_one_does_not(tmp_path):
