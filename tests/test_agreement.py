@@ -105,8 +105,10 @@ def test_notebooks_say_the_same_in_every_framework(framework, name):
 
 
 def without_code(cell):
-    """Return prose without the folded solutions' code."""
-    return re.sub(r"```python\n.*?```", "", cell.source, flags=re.S)
+    """Return prose without links to siblings and folded solutions' code."""
+    links = re.escape(lessons.SIBLINGS) + r".*\n"
+    code = r"```python\n(?s:.*?)```"
+    return re.sub(f"{links}|{code}", "", cell.source)
 
 
 def read(framework, name):
