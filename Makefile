@@ -27,8 +27,8 @@ export LESSON_FRAMEWORKS = $(CHOICE)
 # What the goals need besides JupyterLab and the frameworks.
 EXTRAS = $(if $(filter-out help setup lab hub,$(MAKECMDGOALS)),test) \
 	$(if $(filter book slides class,$(MAKECMDGOALS)),book) \
-	$(if $(filter browser,$(MAKECMDGOALS)),browser) \
-	$(if $(filter hub hubtest,$(MAKECMDGOALS)),hub) $(EXTRA)
+	$(filter browser,$(MAKECMDGOALS)) \
+	$(filter hub hubtest,$(MAKECMDGOALS))
 
 .DEFAULT_GOAL := help
 .PHONY: help setup lab test notebooks check nbval accept book slides class \

@@ -1,5 +1,6 @@
 """A hub that runs, and students who log in to it as a browser does."""
 
+import contextlib
 import json
 import re
 import signal
@@ -9,6 +10,7 @@ import sys
 import time
 import uuid
 
+import psutil
 import pytest
 import requests
 import websocket
@@ -103,10 +105,12 @@ class Student:
 
     def processes(self):
         """Return the command lines of the student's servers."""
-        listed = subprocess.run(
-            ["ps", "-eww", "-o", "args"], capture_output=True, text=True
-        ).stdout.splitlines()
-        return [line for line in listed if f"/{self.name}/server.sock" in line]
+        started = psutil.Process(self.hub.process.pid).children(recursive=True)
+        lines = []
+        for process in started:
+            with contextlib.suppress(psutil.Error):  # it may have gone
+                lines.append(" ".join(process.cmdline()))
+        return [line for line in lines if f"/{self.name}/server.sock" in line]
 
     def ask(self, method, path, **options):
         """Send a request to the student's own server, or to another's."""

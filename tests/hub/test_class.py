@@ -228,7 +228,7 @@ def next_day(day, hub, tmp_path_factory):
         notebook = nbformat.read(NOTEBOOKS / "numpy" / f"{source}.ipynb", 4)
         if name in (CHANGED, UNTOUCHED, NEW):
             cell = nbformat.v4.new_markdown_cell("a new edition", id="edition")
-            notebook.cells.insert(1, cell)
+            notebook.cells.append(cell)  # not where the student wrote
         nbformat.write(notebook, notebooks / "numpy" / f"{name}.ipynb")
     assert lessons.publish(["numpy"], hub.state / "lessons.git", notebooks)
     at_once(Student.come, day.students)
