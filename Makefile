@@ -26,7 +26,7 @@ export LESSON_FRAMEWORKS = $(CHOICE)
 
 # What the goals need besides JupyterLab and the frameworks.
 EXTRAS = $(if $(filter-out help setup lab hub,$(MAKECMDGOALS)),test) \
-	$(if $(filter book slides class,$(MAKECMDGOALS)),book) \
+	$(if $(filter book slides class test,$(MAKECMDGOALS)),book) \
 	$(filter browser,$(MAKECMDGOALS)) \
 	$(filter hub hubtest,$(MAKECMDGOALS))
 

@@ -359,7 +359,10 @@ def test_a_killed_one_leaves_the_generated_notebook(generated):
 @pytest.mark.parametrize("word", ["", "YES=1"])
 def test_make_hands_the_answer_on(word):
     recipe = subprocess.check_output(
-        ["make", "--dry-run", "accept", "NOTEBOOK=some.ipynb", word or "X="],
+        [
+            *("make", "--dry-run", "--no-print-directory", "accept"),
+            *("NOTEBOOK=some.ipynb", word or "X="),
+        ],
         cwd=lessons.ROOT,
         text=True,
     )

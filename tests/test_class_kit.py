@@ -9,10 +9,10 @@ import zipfile
 
 import nbformat
 import pytest
-from conftest import CHOICE
 
 from tools import exercises, kit
 from tools import lesson as lessons
+from tools.frameworks import FRAMEWORKS
 from tools.nbsight.execute import execute
 
 NAMES = lessons.names()
@@ -63,7 +63,7 @@ def parts(lesson, framework):
             held = []
 
 
-@pytest.mark.parametrize("framework", CHOICE)
+@pytest.mark.parametrize("framework", FRAMEWORKS)
 @pytest.mark.parametrize("name", NAMES)
 def test_what_is_handed_out_holds_no_solution(name, framework):
     lesson = lessons.read(name)
@@ -96,7 +96,7 @@ def test_what_is_handed_out_holds_no_solution(name, framework):
     assert count >= 3
 
 
-@pytest.mark.parametrize("framework", CHOICE)
+@pytest.mark.parametrize("framework", FRAMEWORKS)
 @pytest.mark.parametrize("name", NAMES)
 def test_what_is_handed_out_has_every_check_and_question_and_no_output(
     name, framework
@@ -137,7 +137,7 @@ def test_what_a_cell_shows_is_folded_below_it_and_leads_stay():
         assert kit.veiled(prose) == prose
 
 
-@pytest.mark.parametrize("framework", CHOICE)
+@pytest.mark.parametrize("framework", FRAMEWORKS)
 @pytest.mark.parametrize("name", NAMES)
 def test_the_teachers_notebook_is_solved_and_answers_stand_open(
     name, framework

@@ -187,7 +187,7 @@ def test_only_goals_that_test_install_what_tests_need():
 
     assert extras("lab") == extras("setup") == []
     assert extras("notebooks") == ["test"]
-    assert extras("test", "book") == ["test", "book"]
+    assert extras("check", "slides") == ["test", "book"]
 
 
 @pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.stem)
