@@ -10,6 +10,7 @@ byte for byte, changes nothing that a reader can see; it is called equivalent.
 import argparse
 import ast
 import copy
+import itertools
 import os
 import random
 import re
@@ -19,9 +20,11 @@ import sys
 import tempfile
 import time
 from collections import Counter, defaultdict
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import nbformat
@@ -74,7 +77,7 @@ class Mutant:
     where: str  # notebook or module
     place: str  # cell id, or line
     what: str  # the change, for people
-    source: str = ""  # the changed source
+    plant: Callable  # gives the changed source, or changes a notebook's cells
     index: int = 0  # of the cell
     verdict: str = ""  # caught, equivalent or survived
     reason: str = ""
@@ -84,7 +87,9 @@ class Mutant:
 
 
 def changes(source):
-    """Yield (rule, what, changed source) for each fault that the rules know.
+    """Yield (rule, what, function) for each fault that the rules know.
+
+    The function returns the changed source: most are never asked for it.
 
     Args:
         source: Python source; its comments do not survive.
@@ -94,12 +99,16 @@ def changes(source):
     skip = docstrings(tree)
     for number, node in enumerate(nodes):
         for rule, what, change in changes_of(node, skip):
-            mutated = copy.deepcopy(tree)
-            twin = list(ast.walk(mutated))[number]
-            change(twin)
-            text = ast.unparse(ast.fix_missing_locations(mutated))
             line = getattr(node, "lineno", 0)
-            yield rule, f"line {line}: {what}", text
+            plant = partial(changed_source, tree, number, change)
+            yield rule, f"line {line}: {what}", plant
+
+
+def changed_source(tree, number, change):
+    """Return the source of a tree in which one node is changed."""
+    mutated = copy.deepcopy(tree)
+    change(list(ast.walk(mutated))[number])
+    return ast.unparse(ast.fix_missing_locations(mutated))
 
 
 def docstrings(tree):
@@ -228,9 +237,9 @@ def cell_mutants(name, framework):
     found, where = [], f"{framework}/{name}"
     for index, cell in enumerate(nbformat.read(path, 4).cells):
         if cell.cell_type == "code" and cell.id != lessons.ALONE_ID:
-            for rule, what, text in changes(cell.source):
+            for rule, what, plant in changes(cell.source):
                 found.append(
-                    Mutant("cells", rule, where, cell.id, what, text, index)
+                    Mutant("cells", rule, where, cell.id, what, plant, index)
                 )
     return found
 
@@ -239,9 +248,9 @@ def module_mutants():
     """Return all faults in the files of ``d2lmini``."""
     found = []
     for path in sorted((lessons.ROOT / "d2lmini").glob("*.py")):
-        for rule, what, text in changes(path.read_text()):
+        for rule, what, plant in changes(path.read_text()):
             where = f"d2lmini/{path.name}"
-            found.append(Mutant("module", rule, where, "", what, text))
+            found.append(Mutant("module", rule, where, "", what, plant))
     return found
 
 
@@ -342,7 +351,7 @@ class Runner:
     def judge(self, mutant, start=None, path=""):
         """Run a mutant and write down what became of it."""
         start = mutant.index if start is None else start
-        source = mutant.source if mutant.family == "cells" else None
+        source = mutant.plant() if mutant.family == "cells" else None
         try:
             difference = self.first_difference(start, source, path)
         except Exception:
@@ -421,7 +430,7 @@ def judge_with(runners, mutants):
     for mutant in mutants:
         with tempfile.TemporaryDirectory(prefix="mutant-") as folder:
             package = plain_copy(folder)
-            (package / Path(mutant.where).name).write_text(mutant.source)
+            (package / Path(mutant.where).name).write_text(mutant.plant())
             verdicts = []
             for runner in runners:
                 runner.judge(mutant, start=0, path=folder)
@@ -470,18 +479,21 @@ def check_environment():
 # Faults in stored outputs
 
 
-def stored_mutants(name, framework):
-    """Plant faults in one notebook's stored outputs, and judge them at once.
-
-    The new run is the unchanged notebook itself, so nothing is executed.
-    """
-    path = lessons.NOTEBOOKS / framework / f"{name}.ipynb"
-    notebook, found = nbformat.read(path, 4), []
+def unpacked(where):
+    """Read a notebook, the data of its figures unpacked."""
+    notebook = nbformat.read(lessons.NOTEBOOKS / f"{where}.ipynb", 4)
     for cell in notebook.cells:
         for out in cell.get("outputs", []):
             if MIME in out.get("data", {}):
                 record = out.data[MIME]
                 record["artists"] = artists(record)
+    return notebook
+
+
+def stored_mutants(name, framework):
+    """Return all faults in one notebook's stored outputs."""
+    where, found = f"{framework}/{name}", []
+    notebook = unpacked(where)
     code = [i for i, c in enumerate(notebook.cells) if c.cell_type == "code"]
     figures = [
         i
@@ -490,19 +502,27 @@ def stored_mutants(name, framework):
         if MIME in out.get("data", {})
     ]
     for index in code:
-        for rule, what, change in stored_changes(notebook, index, figures):
-            planted = copy.deepcopy(notebook)
-            change(planted.cells)
-            where = f"{framework}/{name}"
-            mutant = Mutant(
-                "stored", rule, where, notebook.cells[index].id, what
+        cell = notebook.cells[index].id
+        for rule, what, plant in stored_changes(notebook, index, figures):
+            found.append(
+                Mutant("stored", rule, where, cell, what, plant, index)
             )
-            lines = differences(planted, notebook)
-            lines += check.executed(planted)
-            mutant.verdict = "caught" if lines else "survived"
-            mutant.reason = lines[0] if lines else ""
-            found.append(mutant)
     return found
+
+
+def judge_stored(where, mutants):
+    """Judge faults in one notebook's outputs.
+
+    The new run is the unchanged notebook itself, so nothing is executed.
+    """
+    notebook = unpacked(where)
+    for mutant in mutants:
+        planted = copy.deepcopy(notebook)
+        mutant.plant(planted.cells)
+        lines = differences(planted, notebook)
+        lines += check.executed(planted)
+        mutant.verdict = "caught" if lines else "survived"
+        mutant.reason = lines[0] if lines else ""
 
 
 def differences(stored, now):
@@ -640,7 +660,10 @@ def run(frameworks, sample=None, seed=SEED, families=("cells",), workers=2):
             future.result()
     if "stored" in families:
         stored = [m for f, n in pairs for m in stored_mutants(n, f)]
-        found += pick(rng, stored, sample)
+        stored = pick(rng, stored, sample)
+        for where, group in itertools.groupby(stored, lambda m: m.where):
+            judge_stored(where, group)
+        found += stored
     return found
 
 
