@@ -84,7 +84,7 @@ def needed(asked, stamp, current, extras="", pinned=True):
 
 def python_of(venv):
     """Return the path of an environment's Python."""
-    return venv / ("Scripts" if os.name == "nt" else "bin") / "python"
+    return venv / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
 
 
 def install(venv, wanted, pinned):
