@@ -25,7 +25,7 @@ import nbformat
 
 from tools import lesson as lessons
 from tools.book import slides
-from tools.book.__main__ import INSTALL, archive, write
+from tools.book.__main__ import INSTALL, archive, write, zipped
 from tools.book.lessons import MINUTES
 from tools.build import content_hash, dumps, explain
 from tools.frameworks import FRAMEWORKS, chosen, why_missing
@@ -254,17 +254,6 @@ def handout(made, framework):
         notebook = dumps(handed_out(lesson, framework))
         inside[f"notebooks/{lesson.name}.ipynb"] = notebook.encode()
     return inside
-
-
-def zipped(inside, folder):
-    """Return a zip of files below one folder, the same bytes each time."""
-    made = io.BytesIO()
-    with zipfile.ZipFile(made, "w") as archived:
-        for name, content in sorted(inside.items()):
-            entry = zipfile.ZipInfo(f"{folder}/{name}")
-            entry.external_attr = 0o644 << 16
-            archived.writestr(entry, content, zipfile.ZIP_DEFLATED)
-    return made.getvalue()
 
 
 def digest(name, content):

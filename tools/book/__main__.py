@@ -161,10 +161,20 @@ def archive(framework):
             if file.suffix == ".ipynb":  # the others are not in this archive
                 content = without_siblings(content)
             inside[path] = content.encode()
+    return zipped(inside, f"attention-pooling-{framework}")
+
+
+def zipped(inside, folder):
+    """Return a zip of files below one folder, the same bytes each time.
+
+    Args:
+        inside: {path: bytes}.
+        folder: the name of the folder in it.
+    """
     made = io.BytesIO()
     with zipfile.ZipFile(made, "w") as archived:
         for name, content in sorted(inside.items()):
-            entry = zipfile.ZipInfo(f"attention-pooling-{framework}/{name}")
+            entry = zipfile.ZipInfo(f"{folder}/{name}")
             entry.external_attr = 0o644 << 16
             archived.writestr(entry, content, zipfile.ZIP_DEFLATED)
     return made.getvalue()
