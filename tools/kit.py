@@ -27,11 +27,9 @@ from tools import lesson as lessons
 from tools.book import slides
 from tools.book.__main__ import INSTALL, archive, write, zipped
 from tools.book.lessons import MINUTES
-from tools.build import content_hash, dumps, explain
+from tools.build import content_hash, dumps, explain, tidy
 from tools.frameworks import FRAMEWORKS, chosen, why_missing
-from tools.nbsight.compare import WIDGET
 from tools.nbsight.execute import execute
-from tools.svg import compact
 
 BUILD = lessons.ROOT / "build"
 MADE = ".made.json"  # {path: hash} of what this file wrote, in each kit
@@ -157,13 +155,9 @@ def run(notebook, folder, name):
     except Exception as error:  # whatever stops a cell
         raise KitError(f"{name}: {explain(error, notebook)}") from error
     notebook.metadata = metadata  # the kernel adds its exact version
+    tidy(notebook)
     seconds = {}
     for cell in notebook.cells:
-        for output in cell.get("outputs", []):
-            data = output.get("data", {})
-            data.pop(WIDGET, None)  # a handle into a kernel that is gone
-            if "image/svg+xml" in data:
-                data["image/svg+xml"] = compact(data["image/svg+xml"])
         said = printed(cell)
         if "check" in cell.metadata.get("tags", []) and RIGHT not in said:
             raise KitError(f"{name}: the solution does not pass: {said}")
