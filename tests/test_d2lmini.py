@@ -310,9 +310,8 @@ BAD_PLOTS = {
     r"^X: .*\(1, 2, 3\)": lambda: d2l.plot(np.ones((1, 2, 3))),
     r"^X: .*\[\]": lambda: d2l.plot([]),
     r"^Y: .*\(0,\)": lambda: d2l.plot(X, X[:0]),
-    "format string": lambda: d2l.plot(X, Y6, fmts=["zz"]),
-    "scale": lambda: d2l.plot(X, Y6, xscale="zz"),
-    "^fmts: ": lambda: d2l.plot(X, Y6, fmts=[]),
+    "^fmts: .*'zz'": lambda: d2l.plot(X, Y6, fmts=["zz"]),
+    "^xscale: .*'zz'": lambda: d2l.plot(X, Y6, xscale="zz"),
     "^figsize: .*-1": lambda: d2l.plot(X, Y6, figsize=(3, -1)),
     r"^figsize: .*\(3,\)": lambda: d2l.set_figsize((1, 2, 3)),
     r"^y_hat: expected shape \(6,\), got shape \(5,\)": (
@@ -337,12 +336,12 @@ BAD_PLOTS = {
         lambda: d2l.show_heatmaps(np.ones((2, 2)), "k", "q", ["a", "b"])
     ),
     "'zz'": lambda: d2l.show_heatmaps(Y6[None], "k", "q", cmap="zz"),
-    "format": lambda: d2l.Animator(fmts=["-", "zz"]),
+    "^fmts: .*'zz'": lambda: d2l.Animator(fmts=["-", "zz"]),
 }
 WRONG_TYPES = {
     "^X: .*text": lambda: d2l.plot("text"),
     "^X: .*complex": lambda: d2l.plot(np.ones(3) * 1j),
-    "^Y: .*object": lambda: d2l.plot(X, [None, None]),
+    "^Y: .*object": lambda: d2l.plot(X, [object()] * 6),
     "^xlabel: .*shape": lambda: d2l.plot(X, X, X),
     "^axes: .*str": lambda: d2l.plot(X, X, axes="axes"),
     "^y_hat: .*object": (lambda: d2l.plot_kernel_reg(X, Y6, object(), X, X)),

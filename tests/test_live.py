@@ -10,7 +10,7 @@ import pytest
 
 pytest.importorskip("anywidget")
 
-from d2lmini.live import Live
+from handson.live import Live
 
 ROOT = Path(__file__).resolve().parents[1]
 K = {
@@ -164,7 +164,7 @@ def test_the_stored_output_is_a_sentence_with_the_numbers():
 
 
 def test_importing_d2lmini_leaves_the_figure_and_anywidget_alone():
-    code = "import sys, d2lmini; print({'anywidget', 'd2lmini.live'}"
+    code = "import sys, d2lmini; print({'anywidget', 'handson.live'}"
     assert run(code + " & set(sys.modules))") == "set()"
 
 
@@ -173,7 +173,7 @@ def test_without_anywidget_the_error_says_how_to_install_it():
 import sys
 sys.modules["anywidget"] = None
 try:
-    import d2lmini.live
+    import handson.live
 except ImportError as error:
     print(error)
 """
@@ -181,7 +181,7 @@ except ImportError as error:
 
 
 def test_the_module_can_be_stripped_for_a_classic_script():
-    lines = (ROOT / "d2lmini/live.js").read_text().splitlines()
+    lines = (ROOT / "handson/live.js").read_text().splitlines()
     exports = [line for line in lines if line.lstrip().startswith("export")]
     kinds = ("export function ", "export const ")
     assert exports[-1] == "export default { render };"

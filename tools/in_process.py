@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from matplotlib import pyplot as plt
 
-from d2lmini.arrays import to_numpy
+from anyarray import to_numpy
 from tools import lesson as lessons
 
 

@@ -25,7 +25,7 @@ for epoch in range(1, 41):
     time.sleep(0.1)
 """
 FIGURE = """\
-from d2lmini.live import Live
+from handson.live import Live
 live = Live([0, 1, 2, 3, 4], [0, 2, 1, 3, 2], w=2)
 live"""
 SET = "live.w = 5"

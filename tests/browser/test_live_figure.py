@@ -14,9 +14,9 @@ pytest.importorskip("anywidget")
 
 from axe_playwright_python.sync_playwright import Axe
 
-from d2lmini.live import Live
+from handson.live import Live
 
-SOURCE = Path(__file__).resolve().parents[2] / "d2lmini/live.js"
+SOURCE = Path(__file__).resolve().parents[2] / "handson/live.js"
 PAGE = """<!doctype html>
 <html lang="en"><meta charset="utf-8"><title>The live figure</title>
 <meta name="viewport" content="width=device-width, initial-scale=1">

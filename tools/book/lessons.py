@@ -314,7 +314,7 @@ def live(values):
         values: of the model that the module draws, as the notebook keeps
             them: JSON, as a text.
     """
-    module = (ROOT / "d2lmini" / "live.js").read_text("utf-8")
+    module = (ROOT / "handson" / "live.js").read_text("utf-8")
     return LIVE_HTML.format(module=module.strip(), values=values)
 
 

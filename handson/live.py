@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from d2lmini.arrays import as_array, require
+from anyarray import as_array, as_column, require
 
 try:
     import anywidget
@@ -38,9 +38,10 @@ class Numbers(t.TraitType):
         if (value is None or empty) and self.metadata.get("optional"):
             return []
         single = self.metadata.get("single")
-        array = as_array(value, self.name, 0, None if single else 0)
+        array = as_array(value, self.name, 0)
         require(np.isfinite(array).all(), self.name, "finite numbers", array)
         require(not single or array.size == 1, self.name, "one number", array)
+        array = array if single else as_column(array, self.name)
         return array.item() if single else array.tolist()
 
 
@@ -92,7 +93,7 @@ class Live(anywidget.AnyWidget):
         if x_test is None:
             pad = float(keys.min() == keys.max())  # one key is no interval
             x_test = np.linspace(keys.min() - pad, keys.max() + pad, 101)
-        x_test = as_array(x_test, "x_test", 0, 0)
+        x_test = as_column(x_test, "x_test")
         super().__init__(
             x_train=keys,
             y_train=y_train,

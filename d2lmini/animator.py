@@ -1,0 +1,124 @@
+"""Training curves that grow while the loop runs."""
+
+from time import monotonic
+
+import IPython
+import numpy as np
+from matplotlib import pyplot as plt
+
+from anyarray import as_array, as_size, as_texts, require
+from d2lmini.figures import FMTS, draw, set_axes, use_svg_display
+
+PICTURES = {}  # {figure: its display}, of the cell that runs
+
+
+def show_in_cell(figure):
+    """Show a figure in the cell that runs, or redraw it where it is."""
+    shell = IPython.get_ipython()
+    ends = shell.events.callbacks["post_execute"]
+    if end_cell not in ends:
+        ends.insert(0, end_cell)  # before pyplot's, which shows what is open
+        if hasattr(shell.display_pub, "register_hook"):  # not in %%capture
+            shell.display_pub.register_hook(forget_cleared)
+    if figure in PICTURES:
+        PICTURES[figure].update(figure)
+    else:
+        plt.figure(figure)  # current again, if an earlier cell closed it
+        PICTURES[figure] = IPython.display.display(figure, display_id=True)
+
+
+def end_cell():
+    """Bring pictures up to date, and close them: they have been shown."""
+    for figure, picture in PICTURES.items():
+        picture.update(figure)
+        plt.close(figure)
+    PICTURES.clear()
+
+
+def forget_cleared(message):
+    """Forget pictures whose output is cleared: the next ones are new."""
+    if message["header"]["msg_type"] == "clear_output":
+        PICTURES.clear()
+    return message
+
+
+class Shared(np.ndarray):
+    """Numbers of a line, which Matplotlib need not copy at each new point."""
+
+    def __copy__(self):  # noqa: D105
+        return self
+
+
+class Animator:
+    """Draw the points of a training loop as they come (d2l's ``Animator``).
+
+    A notebook shows one figure per cell, redrawn in place, and keeps what is
+    printed. ``fig`` is pyplot's current figure, ``axes[0]`` has the lines, X
+    and Y their points; settings and their errors are those of ``plot``.
+    """
+
+    def __init__(  # noqa: D107
+        self, xlabel=None, ylabel=None, legend=None, xlim=None, ylim=None,
+        xscale="linear", yscale="linear", fmts=FMTS, nrows=1, ncols=1,
+        figsize=(3.5, 2.5),
+    ):  # fmt: skip
+        self.X, self.Y, self._lines, self._due = None, None, [], 0
+        self.fmts = as_texts(fmts, "fmts") or FMTS
+        self._legend = as_texts(legend, "legend")
+        size = as_size(figsize, "figsize")
+        self._look = xlabel, ylabel, xlim, ylim, xscale, yscale
+        # First where nobody looks: an error leaves no figure behind.
+        self.axes = plt.Figure().subplots(nrows, ncols, squeeze=False).flat
+        empty = [[]] * len(self.fmts)
+        draw(self.axes[0], empty, empty, self._legend, self.fmts)
+        self.config_axes()
+        self._notebook = use_svg_display()
+        self.fig = plt.figure(figsize=size)
+        self.axes = self.fig.subplots(nrows, ncols, squeeze=False).ravel()
+        self.config_axes()
+        if self._notebook:  # at once: it stands above what the loop prints
+            show_in_cell(self.fig)
+
+    def config_axes(self):
+        """Set labels, scales and limits of ``axes[0]`` (d2l's)."""
+        set_axes(self.axes[0], *self._look)
+
+    def add(self, x, y):
+        """Add a point to each line; x, y: one number, or one or None a line.
+
+        Raises ValueError if their count changes, TypeError if no numbers.
+        """
+        xs = as_array(x, "x", dates=True).ravel().tolist()
+        ys = as_array(y, "y", dates=True).ravel().tolist()
+        count = len(self.Y or ys)
+        require(len(ys) == count, "y", f"{count} values, one per line", y)
+        require(len(xs) in (1, count), "x", f"1 or {count} values", x)
+        self.X = self.X or [[] for _ in ys]
+        self.Y = self.Y or [[] for _ in ys]
+        axes, lines = self.axes[0], self._lines
+        if not lines or lines[0].axes is not axes:  # the first, or after cla()
+            axes.xaxis.update_units([a for a in xs if a is not None])
+            axes.yaxis.update_units([b for b in ys if b is not None])
+            lines = draw(axes, self.X, self.Y, self._legend, self.fmts)
+            self._data = [line.get_xydata().T for line in lines]
+            self._lines = lines
+        for i, (a, b) in enumerate(zip(xs * count, ys, strict=False)):
+            if a is not None and b is not None:
+                self._extend(i, a, b)
+        axes.autoscale(None)  # where no limits are set
+        start = monotonic()
+        if self._notebook and not (self.fig in PICTURES and start < self._due):
+            show_in_cell(self.fig)
+            now = monotonic()  # half of the time goes to drawing at most
+            self._due = now + max(0.1, now - start)
+
+    def _extend(self, i, x, y):
+        self.X[i].append(x)
+        self.Y[i].append(y)
+        axes, n, data = self.axes[0], len(self.X[i]), self._data[i]
+        if n > data.shape[1]:  # room for twice as many
+            data = np.pad(data, ((0, 0), (0, n))).view(Shared)
+            self._data[i] = data
+        data[:, n - 1] = axes.convert_xunits(x), axes.convert_yunits(y)
+        self._lines[i].set_data(*data[:, :n])
+        axes.update_datalim(data[:, n - 1 : n].T)
