@@ -49,6 +49,8 @@ def to_numpy(value: Any) -> np.ndarray:
         return np.ma.stack(parts) if masked else np.array(parts)
     if value is None:
         return np.ma.masked
+    if isinstance(value, date):
+        return np.array(value, "M8[us]")
     value = value.data() if hasattr(value, "list_data") else value  # Gluon
     if hasattr(value, "asnumpy"):  # MXNet; before detach, which it has too
         return value.asnumpy()
@@ -90,25 +92,21 @@ def as_array(
     with expecting(name, expected, value):
         array = to_numpy(value)
         value = array if array.ndim else value  # whose shape the message tells
-        if dates and array.dtype.kind == "M":
+        if dates and array.dtype.kind == "M" and array.size:
             return array.astype("M8[us]")  # which lists as Python's dates
-        if dates and array.size and isinstance(array.flat[0], date):
-            return array
         array = array.astype(float, casting="same_kind")
     require(array.size, name, "at least one value", array)
-    gaps = np.ma.filled(~np.isfinite(array), False)
+    gaps = ~np.isfinite(np.ma.filled(array, 0))
     if level and gaps.any():
         warn(f"{name}: {gaps.sum()} NaN or inf left as gaps", stacklevel=level)
     return array
 
 
-def as_column(
-    value: Any, name: str, n: int = 0, dates: bool = False
-) -> np.ndarray:
+def as_column(value: Any, name: str, n: int = 0) -> np.ndarray:
     """Return an array of shape (n,) or (n, 1) as (n,); n = 0 is any length."""
-    array = as_array(value, name, 4, dates)
-    n = n or array.size
-    require(array.shape in ((n,), (n, 1)), name, f"shape ({n},)", array)
+    array = as_array(value, name, 4)
+    n, came = n or array.size, array if array.ndim else value
+    require(array.shape in ((n,), (n, 1)), name, f"shape ({n},)", came)
     return np.ravel(array)
 
 

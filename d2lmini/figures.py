@@ -42,12 +42,15 @@ def set_axes(axes, xlabel, ylabel, xlim, ylim, xscale, yscale):
     texts = {"xlabel": xlabel, "ylabel": ylabel}
     for name, text in (texts | {"xscale": xscale, "yscale": yscale}).items():
         require(isinstance(text, str | None), name, "a text", text, TypeError)
-        with expecting(name, "a scale such as 'log'", text):
-            axes.set(**{name: text})
+        if (
+            text != getattr(axes, f"get_{name}")()
+        ):  # setting it would end date ticks
+            with expecting(name, "a scale such as 'log'", text):
+                axes.set(**{name: text})
     for name, limits in {"xlim": xlim, "ylim": ylim}.items():
         if limits is not None:
-            low, high = as_column(limits, name, 2, dates=True).tolist()
             with expecting(name, "two numbers", limits):
+                low, high = as_array(limits, name, 0, dates=True).tolist()
                 if high - low:  # a single epoch has no limits
                     axes.set(**{name: (low, high)})
     axes.grid(True)

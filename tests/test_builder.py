@@ -1,6 +1,7 @@
 """The builder and the check, on small lessons, whole and broken."""
 
 import difflib
+import hashlib
 import json
 import os
 import re
@@ -8,7 +9,10 @@ import signal
 import subprocess
 import sys
 import sysconfig
+import threading
 import time
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -35,6 +39,15 @@ kernelspec:
 ---
 
 """
+
+
+class QuietHandler(SimpleHTTPRequestHandler):
+    """Serves files and says nothing."""
+
+    def log_message(self, *_):
+        pass
+
+
 BUILD = (sys.executable, "-m", "tools.build", "--frameworks", "numpy")
 SHARED = "```{code-cell} ipython3\nprint(6 * 7)\n```\n\n"
 STEP = "".join(
@@ -125,36 +138,108 @@ def test_a_notebook_with_all_it_needs_installs_nothing(framework):
     assert asked == []
 
 
-def test_a_notebook_that_is_opened_alone_installs_what_it_lacks(
-    tmp_path, monkeypatch
-):
-    # An environment with the packages of this one, less d2lmini ...
-    site, wheels = tmp_path / "site", tmp_path / "wheels"
+@pytest.fixture
+def elsewhere(tmp_path):
+    """Return the Python of an environment that lacks just this project."""
+    site = tmp_path / "site"
     site.mkdir()
+    ours = "attention_pooling", "_attention_pooling"
     for path in Path(sysconfig.get_path("purelib")).iterdir():
-        if not path.name.startswith("d2lmini"):
+        if not path.name.startswith(ours):
             (site / path.name).symlink_to(path)
     venv = [sys.executable, "-m", "venv", "--without-pip", tmp_path / "venv"]
     subprocess.run(venv, check=True)
-    python = python_of(tmp_path / "venv")
     (packages,) = (tmp_path / "venv").glob("lib/*/site-packages")
     (packages / "all.pth").write_text(f"{site}\n")
-    # ... whose wheel is at hand, as if it had been published.
-    wheel = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps"]
-    wheel += ["--no-build-isolation", "--wheel-dir", wheels, lessons.ROOT]
-    subprocess.run(wheel, check=True)
+    return python_of(tmp_path / "venv")
+
+
+def opened_alone(python, folder, monkeypatch):
+    """Run a notebook's first cell, and a look for d2lmini; return outputs."""
     notebook = lessons.read("01_attention_cues").notebook("numpy")
-    notebook.cells = notebook.cells[:5]
-    notebook.cells.append(nbformat.v4.new_code_cell("print(d2l.__file__)"))
+    look = "from importlib.util import find_spec\nprint(find_spec('d2lmini'))"
+    notebook.cells = [
+        *(cell for cell in notebook.cells if cell.id == "alone"),
+        nbformat.v4.new_code_cell(look),
+    ]
     manager = AsyncKernelManager()
     manager.kernel_spec.argv[0] = str(python)
+    monkeypatch.delenv("PYTHONPATH", raising=False)
     monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
     monkeypatch.setenv("PIP_NO_INDEX", "1")
-    monkeypatch.setenv("PIP_FIND_LINKS", str(wheels))
-    execute(notebook, tmp_path, km=manager)
-    said = notebook.cells[1].outputs[0].text
-    assert said.startswith("Installing d2lmini, the helpers of these lessons")
-    assert notebook.cells[-1].outputs[0].text.startswith(str(packages))
+    execute(notebook, folder, km=manager)
+    said, found = (
+        "".join(out.get("text", "") for out in cell.outputs)
+        for cell in notebook.cells
+    )
+    return said, found.strip()
+
+
+def test_opened_alone_a_notebook_says_what_it_lacks_and_installs_nothing(
+    elsewhere, tmp_path, monkeypatch
+):
+    said, found = opened_alone(elsewhere, tmp_path, monkeypatch)
+    missing, remedy = said.splitlines()
+    assert missing == "Not found here: d2lmini"
+    assert "make lab FRAMEWORK=numpy" in remedy and "zip" in remedy
+    assert found == "None"
+    for framework in FRAMEWORKS:
+        assert "%pip" not in lessons.alone(framework)
+
+
+def test_from_a_published_address_only_the_wheel_with_that_hash_is_installed(
+    elsewhere, tmp_path, monkeypatch
+):
+    wheels = tmp_path / "wheels"
+    make = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps"]
+    make += ["--no-build-isolation", "--wheel-dir", wheels, lessons.ROOT]
+    subprocess.run(make, check=True)
+    (wheel,) = wheels.glob("*.whl")
+    handler = partial(QuietHandler, directory=wheels)
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        address = f"http://127.0.0.1:{server.server_port}/{wheel.name}"
+        sha256 = hashlib.sha256(wheel.read_bytes()).hexdigest()
+        monkeypatch.setattr(lessons, "published", lambda: (address, sha256))
+        content = wheel.read_bytes()
+        wheel.write_bytes(content + b" ")  # not what was published
+        _, found = opened_alone(elsewhere, tmp_path, monkeypatch)
+        assert found == "None"
+        wheel.write_bytes(content)
+        _, found = opened_alone(elsewhere, tmp_path, monkeypatch)
+        assert str(tmp_path / "venv") in found
+        server.shutdown()
+    code = "import anyarray, d2lmini, handson.live, pooling.numpy"
+    subprocess.run([elsewhere, "-c", code], cwd=tmp_path, check=True)
+
+
+@pytest.mark.parametrize("urls", ["d2lmini", "https://x/a.whl", "x#sha256=0"])
+def test_an_address_without_a_hash_is_refused_by_name(
+    urls, tmp_path, monkeypatch
+):
+    text = f'[project]\nname = "a"\n[project.urls]\nWheel = "{urls}"\n'
+    (tmp_path / "pyproject.toml").write_text(text)
+    monkeypatch.setattr(lessons, "ROOT", tmp_path)
+    with pytest.raises(lessons.LessonError, match=f"Wheel: .*got '{urls}'"):
+        lessons.published()
+
+
+def test_nobody_is_told_to_install_a_name_that_is_not_published():
+    ours = {"attention-pooling", "anyarray", "d2lmini", "handson", "nbsight"}
+    ours |= {"pooling"}
+    listed = subprocess.run(
+        ["git", "ls-files", "-z", "*.md", "*.py", "*.ipynb", "Makefile"],
+        cwd=lessons.ROOT,
+        capture_output=True,
+        text=True,
+    ).stdout.split("\0")
+    for name in filter(None, listed):
+        if name.startswith("tests/"):
+            continue
+        text = (lessons.ROOT / name).read_text("utf-8")
+        for words in re.findall(r"pip install (.*)", text):
+            for word in re.split(r"[\s\"'`\[]+", words):
+                assert word not in ours, (name, words)
 
 
 def test_a_one_line_edit_changes_one_line_of_each_notebook(framework):

@@ -6,7 +6,9 @@ only, and neighbours that together hold every framework once form one *step*.
 """
 
 import ast
+import json
 import re
+import tomllib
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -19,6 +21,10 @@ from tools.frameworks import FRAMEWORKS
 ROOT = Path(__file__).resolve().parent.parent
 NOTEBOOKS = ROOT / "notebooks"
 SOURCE = NOTEBOOKS / "source"
+
+PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
+# What notebooks import of this project, and a wheel holds.
+PACKAGES = PYPROJECT["tool"]["hatch"]["build"]["targets"]["wheel"]["packages"]
 
 MOST_LINES = 12  # in a cell; a class may have MOST_CLASS_LINES
 MOST_CLASS_LINES = 20
@@ -47,18 +53,26 @@ METADATA = {
 SIBLINGS = "*This lesson in:*"
 ALONE_ID = "alone"
 ALONE = """\
-# Where this notebook is opened alone, it installs what it lacks.
+# Opened alone, this notebook {does}.
 from importlib.util import find_spec
 
+{install}needed = {needed}
+lacking = [name for name in needed if not find_spec(name)]
+if lacking:
+    print("Not found here:", ", ".join(lacking))
+    print(
+        "To get it: make lab FRAMEWORK={name} in the project's folder, "
+        "or pip install '.[{name},lab]' where its zip was unpacked."
+    )
+"""
+INSTALL = """\
 if not find_spec("d2lmini"):
-    print("Installing d2lmini, the helpers of these lessons ...")
-    %pip install --quiet "d2lmini[live]"
+    wheel = "{address}"
+    sha256 = "{sha256}"
+    package = "attention-pooling[{name},live]"
+    %pip install --quiet "{{package}} @ {{wheel}}#sha256={{sha256}}"
 """
-FRAMEWORK_ALONE = """\
-if not find_spec("{module}"):
-    print("Installing {title} ...")
-    %pip install --quiet "d2lmini[{name}]"
-"""
+WHEEL = re.compile(r"(https?://\S+\.whl)#sha256=([0-9a-f]{64})")
 DIRECTIVE = re.compile(r"^\s*(:{3,}|`{3,}\{)", re.MULTILINE)
 
 
@@ -129,7 +143,7 @@ class Lesson:
             links = siblings(self.name, framework)
             title, _, rest = notebook.cells[0].source.partition("\n")
             notebook.cells[0].source = f"{title}\n\n{links}\n{rest}".strip()
-        code = new["code"](alone(framework), id=ALONE_ID)
+        code = new["code"](alone(framework, published()), id=ALONE_ID)
         notebook.cells.insert(1, code)
         return notebook
 
@@ -145,13 +159,43 @@ def siblings(name, framework):
     return f"{SIBLINGS} {' · '.join(links)}"
 
 
-def alone(framework):
-    """Return code that installs what a notebook lacks, if it does."""
+def published():
+    """Return address and SHA-256 of the published wheel, or None.
+
+    Raises:
+        LessonError: when pyproject.toml names anything but such a wheel.
+    """
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
+    wheel = project["project"].get("urls", {}).get("Wheel")
+    found = WHEEL.fullmatch(wheel or "")
+    if wheel and not found:
+        raise LessonError(
+            "pyproject.toml, project.urls.Wheel: expected "
+            f"https://...whl#sha256=(64 hexadecimal digits), got '{wheel}'"
+        )
+    return found.groups() if found else None
+
+
+def alone(framework, wheel=None):
+    """Return code that says what a notebook lacks where it is opened alone.
+
+    Args:
+        framework: a key of ``FRAMEWORKS``.
+        wheel: address and SHA-256 of a wheel to install, or None: a name that
+            nobody has published could be anybody's.
+    """
     framework = FRAMEWORKS[framework]
-    code = ALONE
-    if framework.name != "numpy":  # d2lmini brings NumPy
-        code += FRAMEWORK_ALONE.format(**vars(framework))
-    return code.strip()
+    needed = list(dict.fromkeys(["d2lmini", framework.module]))
+    needed = json.dumps(needed)
+    does, install = "says what it lacks", ""
+    if wheel:
+        does, (address, sha256) = "installs what it lacks", wheel
+        install = INSTALL.format(
+            name=framework.name, address=address, sha256=sha256
+        )
+    return ALONE.format(
+        does=does, install=install, needed=needed, name=framework.name
+    ).strip()
 
 
 def names(source=SOURCE):

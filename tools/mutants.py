@@ -54,13 +54,16 @@ SWAPS = {
 }
 # How Matplotlib names a marker or a clip path inside a picture.
 INNER_NAME = re.compile(r"\b[a-z][0-9a-f]{10}\b")
+# What the lessons import, and tests/test_d2lmini.py tests.
+PACKAGES = ("anyarray", "d2lmini")
 # A kernel that has run a lesson before is put back with this.
 RESET = """
 import sys as _sys
 _sys.path[:] = [p for p in _sys.path if "mutant-" not in p]
 if {path!r}: _sys.path.insert(0, {path!r})
-for _name in [n for n in _sys.modules if n.partition(".")[0] == "d2lmini"]:
-    del _sys.modules[_name]
+for _name in [*_sys.modules]:
+    if _name.partition(".")[0] in {packages}:
+        del _sys.modules[_name]
 if "matplotlib.pyplot" in _sys.modules:
     _sys.modules["matplotlib.pyplot"].close("all")
     _sys.modules["matplotlib"].rcdefaults()
@@ -245,12 +248,13 @@ def cell_mutants(name, framework):
 
 
 def module_mutants():
-    """Return all faults in the files of ``d2lmini``."""
+    """Return all faults in the files of what the lessons import."""
     found = []
-    for path in sorted((lessons.ROOT / "d2lmini").glob("*.py")):
-        for rule, what, plant in changes(path.read_text()):
-            where = f"d2lmini/{path.name}"
-            found.append(Mutant("module", rule, where, "", what, plant))
+    for package in PACKAGES:
+        for path in sorted((lessons.ROOT / package).glob("*.py")):
+            where = f"{package}/{path.name}"
+            for rule, what, plant in changes(path.read_text()):
+                found.append(Mutant("module", rule, where, "", what, plant))
     return found
 
 
@@ -303,12 +307,12 @@ class Runner:
         Args:
             start: index of the changed cell; those before run unseen.
             source: its changed source, or None for the unchanged notebook.
-            path: a folder that holds another ``d2lmini``.
+            path: a folder that holds other ``PACKAGES``.
 
         Returns:
             A line, or None where the check sees nothing.
         """
-        self.silently(RESET.format(path=str(path)))
+        self.silently(RESET.format(path=str(path), packages=PACKAGES))
         cells = self.client.nb.cells
         before = [c.source for c in cells[:start] if c.cell_type == "code"]
         before.append("d2l.plt.close('all')" if start and before else "")
@@ -429,8 +433,8 @@ def judge_with(runners, mutants):
             raise RuntimeError("the tests of d2lmini fail without a fault")
     for mutant in mutants:
         with tempfile.TemporaryDirectory(prefix="mutant-") as folder:
-            package = plain_copy(folder)
-            (package / Path(mutant.where).name).write_text(mutant.plant())
+            plain_copy(folder)
+            Path(folder, mutant.where).write_text(mutant.plant())
             verdicts = []
             for runner in runners:
                 runner.judge(mutant, start=0, path=folder)
@@ -447,12 +451,11 @@ def judge_with(runners, mutants):
 
 
 def plain_copy(folder):
-    """Copy d2lmini into a folder, without comments, as faults are written."""
-    package = Path(folder) / "d2lmini"
-    shutil.copytree(lessons.ROOT / "d2lmini", package)
-    for path in package.glob("*.py"):
-        path.write_text(ast.unparse(ast.parse(path.read_text())))
-    return package
+    """Copy packages into a folder, without comments, as faults are written."""
+    for package in PACKAGES:
+        shutil.copytree(lessons.ROOT / package, Path(folder, package))
+        for path in Path(folder, package).glob("*.py"):
+            path.write_text(ast.unparse(ast.parse(path.read_text())))
 
 
 def passes_its_tests(folder):

@@ -148,7 +148,7 @@ def archive(framework):
     inside = {"INSTALL.txt": text.encode()}
     for pattern in (
         f"notebooks/{framework}/*.ipynb",
-        "d2lmini/*.*",
+        *(f"{package}/*.*" for package in lessons.PACKAGES),
         "pyproject.toml",
         "README.md",
         "LICENSE",

@@ -15,7 +15,7 @@ from pathlib import Path
 from jupyterhub.spawner import LocalProcessSpawner
 from traitlets import Unicode
 
-from tools.lesson import ROOT
+from tools.lesson import PACKAGES, ROOT
 
 # Above every range that distributions and container tools hand out.
 FIRST_UID = 2_000_000_000
@@ -31,7 +31,7 @@ SYSTEM += [
     )
 ]
 # What is read from the checkout; the notebooks come from the repository.
-CODE = [ROOT / "d2lmini", ROOT / "pooling"]
+CODE = [ROOT / package for package in PACKAGES]
 PROGRAMS = {
     "bwrap": "bubblewrap (Debian, Ubuntu, Fedora: bubblewrap)",
     "git": "git",
