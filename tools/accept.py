@@ -72,6 +72,7 @@ class Generated(accept.Store):
         if not origin(path):
             return super().write(path, text)
         notebook = nbformat.reads(text, as_version=4)
+        notebook.metadata = lessons.METADATA  # JupyterLab adds its Python's
         folder = path.parents[2] / "build"
         return build.put_in_place(notebook, path, folder)
 

@@ -69,7 +69,7 @@ def main(folder=NOTEBOOKS, revision="HEAD"):
     try:
         texts = committed(folder, revision)
     except (OSError, subprocess.CalledProcessError):
-        print("Jupyter may hide stored figures, for git does not know these")
+        print("Not a git clone: `jupyter trust NOTEBOOK` shows its figures.")
     else:
         sign(texts)
 
