@@ -32,13 +32,9 @@ def committed(folder, revision="HEAD"):
     Raises:
         OSError, subprocess.CalledProcessError: no git, or no such revision.
     """
-    archive = subprocess.run(
-        ["git", "archive", revision],
-        cwd=folder,
-        check=True,
-        capture_output=True,
-    )
-    with tarfile.open(fileobj=io.BytesIO(archive.stdout)) as files:
+    git = ["git", "archive", revision]
+    held = subprocess.run(git, cwd=folder, check=True, capture_output=True)
+    with tarfile.open(fileobj=io.BytesIO(held.stdout)) as files:
         return [
             files.extractfile(file).read()
             for file in files
@@ -47,17 +43,17 @@ def committed(folder, revision="HEAD"):
 
 
 def sign(texts):
-    """Sign notebooks for this user; where it fails, say so and go on."""
+    """Sign notebooks for this user; where that fails, say so and go on."""
+    data = Path(jupyter_data_dir())
     try:
+        data.mkdir(mode=0o700, parents=True, exist_ok=True)
         with ONE_AT_A_TIME:
-            own = Path(jupyter_data_dir())
-            own.mkdir(mode=0o700, parents=True, exist_ok=True)
-            notary = NotebookNotary(data_dir=str(own))
+            notary = NotebookNotary(data_dir=str(data))
             with contextlib.closing(notary.store):
                 for text in texts:
                     try:
                         notebook = nbformat.reads(text, as_version=4)
-                    except Exception:  # broken: Jupyter opens it no more
+                    except Exception:  # broken: Jupyter will say it
                         continue
                     notary.sign(notebook)
     except Exception as error:  # a home that cannot be written, and the like
@@ -67,11 +63,9 @@ def sign(texts):
 def main(folder=NOTEBOOKS, revision="HEAD"):
     """Sign what a revision holds below a folder, if git knows it."""
     try:
-        texts = committed(folder, revision)
+        sign(committed(folder, revision))
     except (OSError, subprocess.CalledProcessError):
         print("Not a git clone: `jupyter trust NOTEBOOK` shows its figures.")
-    else:
-        sign(texts)
 
 
 if __name__ == "__main__":
