@@ -322,6 +322,17 @@ def test_a_generated_notebook_is_written_as_a_build_writes_it(generated):
     assert (marks / build.content_hash(notebook)).exists()
 
 
+def test_what_it_keeps_of_a_notebook_that_nobody_trusts_is_not_signed(
+    generated,
+):
+    path, *_ = generated
+    text = path.read_text().replace("</svg>", "<script/></svg>")
+    path.write_text(text.replace("42 2.5", "42 1.5"))
+    answer = run("tools.accept", "--yes", path)
+    assert "different: 1 of " in answer.stdout
+    assert "<script/>" in path.read_text() and not trusted(path)
+
+
 def test_a_notebook_that_is_not_what_its_source_gives_is_refused(generated):
     path, source, _ = generated
     source.write_text(TINY.replace("6 * 7", "6 * 8"))

@@ -10,7 +10,7 @@ import sys
 
 import nbformat
 
-from tools import build, check
+from tools import build, check, trust
 from tools import lesson as lessons
 from tools.frameworks import FRAMEWORKS
 from tools.nbsight import accept
@@ -73,8 +73,9 @@ class Generated(accept.Store):
             return super().write(path, text)
         notebook = nbformat.reads(text, as_version=4)
         notebook.metadata = lessons.METADATA  # JupyterLab adds its Python's
-        folder = path.parents[2] / "build"
-        return build.put_in_place(notebook, path, folder)
+        folder, before = path.parents[2] / "build", path.read_text("utf-8")
+        trust.sign([build.committed(path)])
+        return build.put_in_place(notebook, path, folder, before)
 
 
 if __name__ == "__main__":

@@ -54,11 +54,14 @@ def content_hash(notebook):
 
 def committed(path):
     """Return the text that git's last commit holds at a path, or None."""
-    answer = subprocess.run(
-        ["git", "show", f"HEAD:./{path.name}"],
-        cwd=path.parent,
-        capture_output=True,
-    )
+    try:
+        answer = subprocess.run(
+            ["git", "show", f"HEAD:./{path.name}"],
+            cwd=path.parent,
+            capture_output=True,
+        )
+    except OSError:  # no git here
+        return None
     return answer.stdout.decode() if answer.returncode == 0 else None
 
 
@@ -106,10 +109,11 @@ def dumps(notebook):
     return nbformat.writes(nbformat.from_dict(plain)).rstrip("\n") + "\n"
 
 
-def put_in_place(notebook, path, build=BUILD):
+def put_in_place(notebook, path, build=BUILD, before=None):
     """Write a notebook in one move; the mark goes first (see above).
 
-    It was executed here, so Jupyter may show its figures here.
+    It was executed here, so Jupyter may show its figures here; of what is
+    kept from ``before`` (a text), it may if it did already.
     """
     text = dumps(notebook)
     (build / "written").mkdir(parents=True, exist_ok=True)
@@ -118,7 +122,7 @@ def put_in_place(notebook, path, build=BUILD):
     partial.write_text(text, encoding="utf-8")
     path.parent.mkdir(parents=True, exist_ok=True)
     partial.replace(path)
-    trust.sign([text])
+    trust.sign([text], before)
 
 
 def explain(error, notebook):

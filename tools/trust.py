@@ -42,19 +42,31 @@ def committed(folder, revision="HEAD"):
         ]
 
 
-def sign(texts):
-    """Sign notebooks for this user; where that fails, say so and go on."""
+def read(text):
+    """Return a notebook, or None where it is broken: Jupyter will say it."""
+    try:
+        return nbformat.reads(text, as_version=4)
+    except Exception:  # of many kinds
+        return None
+
+
+def sign(texts, before=None):
+    """Sign notebooks for this user; where that fails, say so and go on.
+
+    Args:
+        texts: of notebooks; what is broken is passed over.
+        before: of the notebook that they are made from, if not all of them
+            was executed now: it must be trusted already.
+    """
     data = Path(jupyter_data_dir())
     try:
         data.mkdir(mode=0o700, parents=True, exist_ok=True)
         with ONE_AT_A_TIME:
             notary = NotebookNotary(data_dir=str(data))
             with contextlib.closing(notary.store):
-                for text in texts:
-                    try:
-                        notebook = nbformat.reads(text, as_version=4)
-                    except Exception:  # broken: Jupyter will say it
-                        continue
+                if before and not notary.check_signature(read(before)):
+                    return
+                for notebook in filter(None, map(read, texts)):
                     notary.sign(notebook)
     except Exception as error:  # a home that cannot be written, and the like
         print(f"Jupyter may hide stored figures: {error}", file=sys.stderr)
