@@ -51,6 +51,7 @@ setup: ## make .venv and install what is pinned
 	$(if $(findstring command,$(origin PYTHON)),--insist)
 
 lab: setup ## open the lessons in JupyterLab (this machine only, with token)
+	@-$(RUN) -m tools.trust
 	@$(RUN) -m jupyter lab --ServerApp.ip=127.0.0.1 \
 	$(if $(filter 0,$(shell id -u)),--allow-root) notebooks/$(FRAMEWORK)
 

@@ -1,5 +1,6 @@
 """Training curves that grow while the loop runs."""
 
+from contextlib import suppress
 from time import monotonic
 
 import IPython
@@ -23,7 +24,8 @@ def show_in_cell(figure):
     if figure in PICTURES:
         PICTURES[figure].update(figure)
     else:
-        plt.figure(figure)  # current again, if an earlier cell closed it
+        with suppress(ValueError):  # older Matplotlib cannot take in a copy
+            plt.figure(figure)  # current again, if an earlier cell closed it
         PICTURES[figure] = IPython.display.display(figure, display_id=True)
 
 

@@ -149,7 +149,7 @@ def show_heatmaps(
     axes = fig.subplots(rows, columns, squeeze=False)
     for (i, j), ax in np.ndenumerate(axes):
         image = ax.imshow(panels[i, j], cmap, norm, aspect=aspect)
-        image.set_interpolation("auto" if fine else "none")
+        image.set_interpolation("antialiased" if fine else "none")
         ax.set(title=names[j], xlabel=xlabel, ylabel=ylabel)
         ax.label_outer()
         ax.locator_params(nbins=4, integer=True)

@@ -1,6 +1,7 @@
 """Fixtures shared by all tests: one parameter per installed framework."""
 
 import os
+import tempfile
 
 # Before the first import of any of them: quiet TensorFlow, headless
 # Matplotlib, and the name that MXNet 1.9.1 reads although NumPy dropped it.
@@ -14,6 +15,9 @@ import pytest
 from tools.frameworks import FRAMEWORKS, chosen, why_missing
 
 numpy.bool = numpy.bool_
+# Signatures of what the tests build do not belong in the developer's home.
+DATA = tempfile.TemporaryDirectory(prefix="jupyter-")
+os.environ["JUPYTER_DATA_DIR"] = DATA.name
 
 # `make test FRAMEWORK=pytorch` narrows the parameters of all tests.
 CHOICE = chosen(os.environ.get("LESSON_FRAMEWORKS", "")) or list(FRAMEWORKS)

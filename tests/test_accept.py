@@ -11,6 +11,7 @@ import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_notebook
 
+from tests.test_trust import trusted
 from tools import build, check
 from tools import lesson as lessons
 from tools.accept import Generated
@@ -305,6 +306,9 @@ def change(path):
 def test_a_generated_notebook_is_written_as_a_build_writes_it(generated):
     path, _, before = generated
     change(path)
+    notebook = nbformat.read(path, 4)
+    notebook.metadata.language_info.version = "3.0"  # as JupyterLab saves it
+    nbformat.write(notebook, path)
     marks = path.parents[2] / "build" / "written"
     for mark in marks.iterdir():
         mark.unlink()
@@ -312,10 +316,21 @@ def test_a_generated_notebook_is_written_as_a_build_writes_it(generated):
     assert answer.returncode == 0, answer.stdout
     assert "stored 1.5, now 2.5" in answer.stdout
     assert "different: 2 of " in answer.stdout
-    assert path.read_bytes() == before
+    assert path.read_bytes() == before and trusted(path)
     assert check.check(path.parents[1], ["numpy"]) == []
     notebook = nbformat.read(path, 4)
     assert (marks / build.content_hash(notebook)).exists()
+
+
+def test_what_it_keeps_of_a_notebook_that_nobody_trusts_is_not_signed(
+    generated,
+):
+    path, *_ = generated
+    text = path.read_text().replace("</svg>", "<script/></svg>")
+    path.write_text(text.replace("42 2.5", "42 1.5"))
+    answer = run("tools.accept", "--yes", path)
+    assert "different: 1 of " in answer.stdout
+    assert "<script/>" in path.read_text() and not trusted(path)
 
 
 def test_a_notebook_that_is_not_what_its_source_gives_is_refused(generated):

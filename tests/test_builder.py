@@ -313,6 +313,30 @@ def test_a_framework_that_does_not_exist_is_refused_by_name():
         build.chosen("numpy jx")
 
 
+NUMBERS = {
+    "100.0": "100",
+    "-0.0": "0",
+    "1e+20": "100000000000000000000",
+    "1.2345678901234567e+19": "12345678901234567000",
+    "1e+21": "1e+21",
+    "2.5": "2.5",
+    "1e-07": "1e-07",
+    "3": "3",
+}
+
+
+@pytest.mark.parametrize("number", NUMBERS)
+def test_a_number_is_written_as_jupyterlab_will_save_it(number):
+    data = json.loads(f'{{"application/json": {{"dpi": [{number}]}}}}')
+    shown = nbformat.v4.new_output("display_data", data)
+    cell = nbformat.v4.new_code_cell("draw()", outputs=[shown])
+    written = build.dumps(nbformat.v4.new_notebook(cells=[cell]))
+    (line,) = re.findall(r'"dpi": \[\s*(\S+)', written)
+    assert line == NUMBERS[number]
+    again = nbformat.reads(written, as_version=4)
+    assert build.dumps(again) == written
+
+
 # Building
 
 
@@ -426,6 +450,18 @@ FAULTS = {
         ),
         "holds an error",
     ),
+    "another kernel": (
+        lambda nb: nb.metadata.kernelspec.update(name="ir"),
+        "its metadata are not what the source gives",
+    ),
+    "another language": (
+        lambda nb: nb.metadata.language_info.update(name="R"),
+        "its metadata are not what the source gives",
+    ),
+    "metadata of one's own": (
+        lambda nb: nb.metadata.update(title="Mine"),
+        "its metadata are not what the source gives",
+    ),
     "stderr": (
         lambda nb: nb.cells[2].outputs.append(
             nbformat.v4.new_output("stream", name="stderr", text="oh")
@@ -463,6 +499,22 @@ def test_a_fault_in_a_stored_notebook_is_named_with_its_remedy(
     assert found[0].startswith("notebooks/numpy/01_tiny.ipynb: ")
     assert message in found[0]
     assert "make notebooks" in found[0]
+
+
+def test_what_jupyter_adds_on_saving_is_no_edit(project, finished):
+    lesson = lessons.parse("01_tiny", TINY)
+    built(project).parent.mkdir()
+    notebook = nbformat.reads(finished, 4)
+    notebook.metadata.language_info.update(
+        codemirror_mode={"name": "ipython", "version": 3},
+        nbconvert_exporter="python",
+        version="3.12.1",
+    )
+    nbformat.write(notebook, built(project))
+    assert check_numpy(project) == []
+    assert not build.changed_by_hand(
+        built(project), lesson.notebook("numpy"), project / "build"
+    )
 
 
 def test_missing_broken_and_unknown_notebooks_are_named(project, finished):

@@ -10,6 +10,7 @@ import zipfile
 import nbformat
 import pytest
 
+from tests.test_trust import trusted
 from tools import exercises, kit
 from tools import lesson as lessons
 from tools.frameworks import FRAMEWORKS
@@ -187,6 +188,7 @@ def test_without_a_choice_all_lessons_are_in_both_folders():
 
 def test_checks_say_still_to_do_to_the_class_and_right_to_the_teacher(made):
     path = kit_in(made) / "teacher" / f"{FIRST}.ipynb"
+    assert trusted(path)  # so it opens with its figures
     handed = kit_in(made) / "handout" / "notebooks" / f"{FIRST}.ipynb"
     notebook = execute(nbformat.read(handed, 4), made)
     count = 0
@@ -253,6 +255,7 @@ def test_running_a_notebook_of_a_kit_is_no_change(made):
     path = kit_in(made) / "handout" / "notebooks" / f"{FIRST}.ipynb"
     notebook = nbformat.read(path, 4)
     notebook.cells[1].execution_count = 7
+    notebook.metadata.language_info.version = "3.0"  # as JupyterLab saves it
     nbformat.write(notebook, path)
     (path.parent / ".ipynb_checkpoints").mkdir()
     (path.parent / ".ipynb_checkpoints" / "x.ipynb").touch()

@@ -10,7 +10,7 @@ import sys
 
 import nbformat
 
-from tools import build, check
+from tools import build, check, trust
 from tools import lesson as lessons
 from tools.frameworks import FRAMEWORKS
 from tools.nbsight import accept
@@ -72,8 +72,10 @@ class Generated(accept.Store):
         if not origin(path):
             return super().write(path, text)
         notebook = nbformat.reads(text, as_version=4)
-        folder = path.parents[2] / "build"
-        return build.put_in_place(notebook, path, folder)
+        notebook.metadata = lessons.METADATA  # JupyterLab adds its Python's
+        folder, before = path.parents[2] / "build", path.read_text("utf-8")
+        trust.sign([build.committed(path)])
+        return build.put_in_place(notebook, path, folder, before)
 
 
 if __name__ == "__main__":

@@ -15,11 +15,13 @@ import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from decimal import Decimal
 from pathlib import Path
 
 import nbformat
 
 from tools import lesson as lessons
+from tools import trust
 from tools.frameworks import FRAMEWORKS, chosen, why_missing
 from tools.nbsight.compare import WIDGET
 from tools.nbsight.execute import execute
@@ -52,11 +54,14 @@ def content_hash(notebook):
 
 def committed(path):
     """Return the text that git's last commit holds at a path, or None."""
-    answer = subprocess.run(
-        ["git", "show", f"HEAD:./{path.name}"],
-        cwd=path.parent,
-        capture_output=True,
-    )
+    try:
+        answer = subprocess.run(
+            ["git", "show", f"HEAD:./{path.name}"],
+            cwd=path.parent,
+            capture_output=True,
+        )
+    except OSError:  # no git here
+        return None
     return answer.stdout.decode() if answer.returncode == 0 else None
 
 
@@ -88,19 +93,36 @@ def changed_by_hand(path, generated, build=BUILD):
     return found != content_hash(before)
 
 
+def number(text):
+    """Return a JSON number as JavaScript writes it: 100, and not 100.0."""
+    value = float(text)
+    whole = value.is_integer() and abs(value) < 1e21
+    return int(Decimal(text)) if whole else value
+
+
 def dumps(notebook):
-    """Write a notebook the one way: sorted, indented, with a last newline."""
-    return nbformat.writes(notebook).rstrip("\n") + "\n"
+    """Write a notebook the one way: sorted, indented, with a last newline.
+
+    Numbers are written so that saving it in JupyterLab changes none.
+    """
+    plain = json.loads(json.dumps(notebook), parse_float=number)
+    return nbformat.writes(nbformat.from_dict(plain)).rstrip("\n") + "\n"
 
 
-def put_in_place(notebook, path, build=BUILD):
-    """Write a notebook in one move; the mark goes first (see above)."""
+def put_in_place(notebook, path, build=BUILD, before=None):
+    """Write a notebook in one move; the mark goes first (see above).
+
+    It was executed here, so Jupyter may show its figures here; of what is
+    kept from ``before`` (a text), it may if it did already.
+    """
+    text = dumps(notebook)
     (build / "written").mkdir(parents=True, exist_ok=True)
     (build / "written" / content_hash(notebook)).touch()
     partial = build / f"{path.parent.name}-{path.stem}-{os.getpid()}.partial"
-    partial.write_text(dumps(notebook), encoding="utf-8")
+    partial.write_text(text, encoding="utf-8")
     path.parent.mkdir(parents=True, exist_ok=True)
     partial.replace(path)
+    trust.sign([text], before)
 
 
 def explain(error, notebook):

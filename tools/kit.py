@@ -24,6 +24,7 @@ from pathlib import Path
 import nbformat
 
 from tools import lesson as lessons
+from tools import trust
 from tools.book import slides
 from tools.book.__main__ import INSTALL, archive, write, zipped
 from tools.book.lessons import MINUTES
@@ -335,8 +336,9 @@ def build(names, framework, folder=BUILD, force=False):
     with ThreadPoolExecutor(workers) as pool:
         seconds = list(pool.map(run, notebooks, itertools.repeat(work), names))
     files = {}
-    for lesson, notebook in zip(made, notebooks, strict=True):
-        files[f"teacher/{lesson.name}.ipynb"] = dumps(notebook).encode()
+    ran = [dumps(notebook).encode() for notebook in notebooks]
+    for lesson, notebook in zip(made, ran, strict=True):
+        files[f"teacher/{lesson.name}.ipynb"] = notebook
     head = TEACHER.format(
         title=FRAMEWORKS[framework].title,
         day=datetime.now().date(),
@@ -355,6 +357,7 @@ def build(names, framework, folder=BUILD, force=False):
         name = path.relative_to(decks).as_posix()
         files[f"slides/{name}"] = path.read_bytes()
     put_in_place(files, kit)
+    trust.sign(ran)
     return kit
 
 

@@ -1,7 +1,9 @@
 """The notebooks where learners run them: in JupyterLab, in a browser."""
 
+import contextlib
 import os
 import re
+import shlex
 import subprocess
 import sys
 import time
@@ -11,10 +13,16 @@ import pytest
 
 pytest.importorskip("playwright")
 
-from tools.frameworks import FRAMEWORKS, why_missing
-from tools.lesson import METADATA, NOTEBOOKS, names
+from playwright.sync_api import expect
 
-LESSON = names()[1]
+from tools import check
+from tools.frameworks import FRAMEWORKS, why_missing
+from tools.lesson import METADATA, NOTEBOOKS, ROOT, names
+
+NAMES = names()
+LESSON = NAMES[1]
+CHANGED = NAMES[2]  # by somebody else, in NumPy's folder
+TALL = 20_000  # pixels, in which all of a lesson is on the screen
 NEVER = "jupyterlab.NeverCheckForUpdate"
 LOOP = """\
 import time
@@ -32,10 +40,8 @@ SET = "live.w = 5"
 TELL = "print(f'w is {live.w:.4f}, {len(live.x_train)} points')"
 
 
-@pytest.fixture(scope="module")
-def lab(tmp_path_factory):
-    """Start JupyterLab on this machine only; yield its folder and address."""
-    folder = tmp_path_factory.mktemp("lab")
+def surroundings(folder):
+    """Return the environment of somebody who is new to Jupyter."""
     env = {
         **os.environ,
         "JUPYTER_CONFIG_DIR": str(folder / ".config"),
@@ -44,10 +50,13 @@ def lab(tmp_path_factory):
         "OMP_NUM_THREADS": "1",
     }
     env.pop("MPLBACKEND", None)  # the tests' own, not a learner's
-    log = folder / "lab.log"
-    command = [sys.executable, "-m", "jupyter", "lab", "--no-browser"]
-    command += ["--allow-root", "--ServerApp.ip=127.0.0.1"]
-    command += ["--ServerApp.port=0"]
+    return env
+
+
+@contextlib.contextmanager
+def served(command, folder, env, log):
+    """Run JupyterLab in a folder, without a browser; yield its address."""
+    command = [*command, "--no-browser", "--ServerApp.port=0"]
     # It would ask the network for news and updates.
     command += ["--LabApp.news_url=None"]
     command += ["--LabApp.check_for_updates_class=" + NEVER]
@@ -56,17 +65,51 @@ def lab(tmp_path_factory):
             command, cwd=folder, env=env, stdout=stream, stderr=stream
         )
     try:
-        yield folder, address(log, server)
+        yield address(log, server)
     finally:
         server.terminate()
         server.wait(20)
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory):
+    """Start JupyterLab on this machine only; yield its folder and address."""
+    folder = tmp_path_factory.mktemp("lab")
+    command = [sys.executable, "-m", "jupyter", "lab", "--allow-root"]
+    command += ["--ServerApp.ip=127.0.0.1"]
+    env = surroundings(folder)
+    with served(command, folder, env, folder / "lab.log") as where:
+        yield folder, where
+
+
+@pytest.fixture(scope="module")
+def fresh(tmp_path_factory):
+    """Clone the repository and do what `make lab` does; yield as `lab`.
+
+    One notebook is not as it was committed: somebody has changed it.
+    """
+    above = tmp_path_factory.mktemp("fresh")
+    clone, env = above / "clone", surroundings(above)
+    subprocess.run(["git", "clone", "--quiet", ROOT, clone], check=True)
+    path = clone / "notebooks" / "numpy" / f"{CHANGED}.ipynb"
+    text = path.read_text().replace("</svg>", "<script>1</script></svg>")
+    path.write_text(text)
+    make = ["make", "--dry-run", "lab", "FRAMEWORK=", f"VENV={sys.prefix}"]
+    recipe = subprocess.check_output(make, cwd=clone, text=True)
+    lines = recipe.replace("\\\n", "").splitlines()
+    # All but its setup: this environment stands for the one that it makes.
+    *first, last = [line for line in lines if line.startswith(sys.prefix)]
+    for line in first:
+        subprocess.run(shlex.split(line), cwd=clone, env=env, check=True)
+    with served(shlex.split(last), clone, env, above / "lab.log") as where:
+        yield clone / "notebooks", where
 
 
 def address(log, server):
     """Return (host and port, token) once the server answers."""
     for _ in range(120):
         found = re.search(
-            r"(http://127\.0\.0\.1:\d+)/lab\?token=(\w+)", log.read_text()
+            r"(http://127\.0\.0\.1:\d+)/lab\S*\?token=(\w+)", log.read_text()
         )
         if found:
             return found.groups()
@@ -75,13 +118,18 @@ def address(log, server):
     raise AssertionError(log.read_text())
 
 
-def open_notebook(visit, lab, path):
-    """Open a notebook and wait for its kernel."""
-    (host, token), reader = lab[1], visit()
-    page = reader.page
+def open_notebook(page, lab, path):
+    """Open a notebook in JupyterLab."""
+    (host, token), inside = lab[1], path.relative_to(lab[0]).as_posix()
     page.set_default_timeout(60_000)
-    page.goto(f"{host}/lab/tree/{path.name}?token={token}&reset")
-    page.wait_for_function(
+    page.goto(f"{host}/lab/tree/{inside}?token={token}&reset")
+
+
+def open_with_kernel(visit, lab, path):
+    """Open a notebook and wait for its kernel."""
+    reader = visit()
+    open_notebook(reader.page, lab, path)
+    reader.page.wait_for_function(
         "document.querySelector('#jp-main-statusbar')"
         "?.innerText.includes('| Idle')"
     )
@@ -131,7 +179,7 @@ def test_run_all_gives_what_is_stored(visit, lab, framework):
             cell.update(outputs=[], execution_count=None)
     nbformat.write(emptied, path)
     stored = {cell.id: cell for cell in stored.cells}
-    reader = open_notebook(visit, lab, path)
+    reader = open_with_kernel(visit, lab, path)
     run_all(reader.page)
     now = saved(reader.page, path, 180)
     for cell in now.cells:
@@ -153,7 +201,7 @@ def scratch(visit, lab):
     notebook = nbformat.v4.new_notebook(cells=cells, metadata=METADATA)
     path = lab[0] / "scratch.ipynb"
     nbformat.write(notebook, path)
-    return open_notebook(visit, lab, path).page
+    return open_with_kernel(visit, lab, path).page
 
 
 def run_cell(page, number):
@@ -193,3 +241,65 @@ def test_the_animator_moves_and_the_live_figure_writes_back(scratch):
     run_cell(page, 3)  # Python sets it, the figure follows
     page.wait_for_timeout(500)
     assert "5" in slider.get_attribute("aria-valuetext")
+
+
+# A fresh clone, in which nothing is run
+
+
+def pictures(path):
+    """Return how many figures a notebook holds."""
+    notebook = nbformat.read(path, as_version=4)
+    return sum(
+        "image/svg+xml" in output.get("data", {})
+        for cell in notebook.cells
+        for output in cell.get("outputs", [])
+    )
+
+
+@pytest.mark.parametrize("number", range(len(FRAMEWORKS)))
+def test_every_stored_figure_is_there_before_a_cell_is_run(
+    visit, fresh, number
+):
+    framework = list(FRAMEWORKS)[number]
+    page = visit(height=TALL).page
+    others = [name for name in NAMES if name != LESSON]
+    for name in (LESSON, others[number % len(others)]):
+        path = fresh[0] / framework / f"{name}.ipynb"
+        open_notebook(page, fresh, path)
+        seen = page.locator(".jp-RenderedSVG img:visible")
+        expect(seen).to_have_count(pictures(path), timeout=30_000)
+        assert seen.count() >= 3
+        expect(page.get_by_text("<Figure size")).to_have_count(0)
+        for picture in seen.all():
+            width = picture.evaluate("image => image.naturalWidth")
+            assert width > 100, (path, picture)
+
+
+def test_a_notebook_that_somebody_changed_shows_no_figure(visit, fresh):
+    path = fresh[0] / "numpy" / f"{CHANGED}.ipynb"
+    page = visit(height=TALL).page
+    open_notebook(page, fresh, path)
+    texts = page.get_by_text(re.compile("^<Figure size"))
+    expect(texts).to_have_count(pictures(path), timeout=30_000)
+    assert texts.count() >= 3
+    assert page.locator(".jp-RenderedSVG").count() == 0
+
+
+@pytest.mark.parametrize("number", range(len(FRAMEWORKS)))
+def test_saving_what_was_only_read_changes_nothing(visit, fresh, number):
+    framework = list(FRAMEWORKS)[number]
+    path = fresh[0] / framework / f"{NAMES[number % len(NAMES)]}.ipynb"
+    before = path.read_text()
+
+    def saves(answer):
+        return answer.request.method == "PUT" and path.name in answer.url
+
+    page = open_with_kernel(visit, fresh, path).page
+    page.get_by_role("menubar").get_by_text("File", exact=True).click()
+    with page.expect_response(saves):
+        page.locator("li[data-command='docmanager:save']").click()
+    after = nbformat.read(path, as_version=4)
+    assert after.metadata.language_info.version  # which Jupyter adds
+    after.metadata.language_info = METADATA["language_info"]
+    assert nbformat.writes(after) + "\n" == before
+    assert check.check(fresh[0], [framework]) == []

@@ -63,6 +63,26 @@ def test_each_student_gets_the_lessons(day):
         assert found == [f"{name}.ipynb" for name in names()]
 
 
+def trusted(student, path):
+    """Tell whether Jupyter shows the figures of a student's notebook."""
+    cells = student.read(path)["content"]["cells"]
+    told = {c["metadata"]["trusted"] for c in cells if "outputs" in c}
+    (answer,) = told
+    return answer
+
+
+def test_the_lessons_figures_are_shown_and_a_forgers_are_not(day):
+    forge = f"""\
+text = open('{place(UNTOUCHED)}').read()
+open('forged.ipynb', 'w').write(text.replace('</svg>', '<script/></svg>'))
+"""
+    for student in day.students:
+        assert trusted(student, place(UNTOUCHED))
+        assert trusted(student, place(CHANGED))  # saved in Jupyter
+    student.run(forge, path="")
+    assert not trusted(student, "forged.ipynb")
+
+
 def test_each_student_can_run_a_whole_lesson(day):
     notebook = nbformat.read(NOTEBOOKS / "numpy" / f"{CHANGED}.ipynb", 4)
     stored = [
@@ -245,6 +265,7 @@ def test_what_a_student_changed_stays_and_new_lessons_arrive(day, next_day):
         for name in (UNTOUCHED, NEW):
             theirs = student.read(place(name))["content"]
             assert "a new edition" in sources(theirs)
+            assert trusted(student, place(name))
     ada = day.students[0]
     kept = ada.read(place(CHANGED))["content"]
     assert json.dumps(kept) == json.dumps(next_day[CHANGED])

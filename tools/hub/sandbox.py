@@ -31,7 +31,9 @@ SYSTEM += [
     )
 ]
 # What is read from the checkout; the notebooks come from the repository.
-CODE = [ROOT / package for package in PACKAGES]
+PULL = ROOT / "tools" / "hub" / "pull.sh"
+CODE = [PULL, *(ROOT / package for package in PACKAGES)]
+CODE += [ROOT / "tools" / name for name in ("trust.py", "nbsight/light.py")]
 PROGRAMS = {
     "bwrap": "bubblewrap (Debian, Ubuntu, Fedora: bubblewrap)",
     "git": "git",
@@ -45,7 +47,7 @@ export MPLCONFIGDIR="$HOME/.config/matplotlib"
 if [ ! -e "$MPLCONFIGDIR" ] && [ -e {sys.prefix}/matplotlib ]; then
     mkdir -p "$HOME/.config" && cp -r {sys.prefix}/matplotlib "$MPLCONFIGDIR"
 fi
-sh /pull.sh
+sh '{PULL}'
 exec "$@"
 """
 
@@ -109,7 +111,6 @@ def command(name, homes, run, lessons, memory):
         (known, "/etc/passwd"),
         (trusted, "/etc/gitconfig"),
         (lessons, "/lessons.git"),
-        (ROOT / "tools" / "hub" / "pull.sh", "/pull.sh"),
         (run / "hub.sock", run / "hub.sock"),
     ]
     made = ["bwrap", "--die-with-parent", "--new-session", "--chdir", "/"]
