@@ -59,20 +59,21 @@ def attention_pooling(queries, keys, values, w):
         ValueError: for a wrong shape, no keys, NaN or infinity in any
             argument, or distances whose square overflows.
     """
-    arrays = {"queries": queries, "keys": keys, "values": values}
-    for name, x in arrays.items():
+    if not mx.util.is_np_shape():
+        raise RuntimeError("attention_pooling: npx.set_np() expected before it")
+    given = dict(zip(shared.ROLES, (queries, keys, values, w), strict=True))
+    if not isinstance(w, mx.nd.NDArray):
+        given["w"] = mx.np.array(shared.number("w", w), dtype="float64")
+    for name, x in given.items():
         if not isinstance(x, mx.np.ndarray):
             expected = f"{name}: mxnet.np array expected"
             raise TypeError(f"{expected}, came {type(x).__name__}")
-    if isinstance(w, (int, float)):
-        w = mx.np.array(w, dtype="float64")
-    elif not isinstance(w, mx.np.ndarray):
-        raise TypeError(f"w: one number expected, came {type(w).__name__}")
-    names = [np.dtype(x.dtype).name for x in arrays.values()]
+    names = [np.dtype(x.dtype).name for x in given.values()]
     result, compute = shared.dtypes(names)
-    parts = [x.astype(compute) for x in (*arrays.values(), w)]
-    pool = _Pooling([part.asnumpy() for part in parts])
+    *arrays, w = given.values()
+    parts = [x.astype(compute) for x in arrays]
+    pool = _Pooling([x.asnumpy() for x in (*parts, w)])
     if len(queries):
-        row = mx.np.concatenate([part.reshape(-1) for part in parts])
-        return pool(row).astype(result)
+        parts = [x.reshape(-1) for x in (*parts, w.astype(compute))]
+        return pool(mx.np.concatenate(parts)).astype(result)
     return pool.out.astype(result)

@@ -5,30 +5,22 @@ import numpy as np
 from pooling import shared
 
 
-def _array(name, x):
-    try:
-        array = np.asarray(x)
-    except ValueError:  # rows of different lengths
-        array = np.asarray(x, object)
-    if array.dtype.kind not in "biuf":
-        raise TypeError(f"{name}: numbers expected, came {array.dtype}")
-    return array
-
-
 def as_arrays(queries, keys, values, w):
-    """Make arrays of the type to compute in; w keeps its own.
+    """Make arrays of the type to compute in, and one of float64 of w.
 
     Returns:
         The name of the result's type; queries, keys, values and w.
 
     Raises:
-        TypeError: for an argument that does not hold real numbers.
+        TypeError: as `pooling.shared.array`.
+        ValueError: as there.
     """
-    given = {"queries": queries, "keys": keys, "values": values, "w": w}
-    *arrays, w = (_array(name, x) for name, x in given.items())
+    given = zip(shared.ROLES, (queries, keys, values), strict=False)
+    arrays = [shared.array(name, x) for name, x in given]
     names = [array.dtype.name for array in arrays]
     result, compute = shared.dtypes(names, default="float64")
-    return result, *(a.astype(compute, copy=False) for a in arrays), w
+    arrays = (array.astype(compute, copy=False) for array in arrays)
+    return result, *arrays, shared.number("w", w)
 
 
 class _Sorted:
@@ -40,9 +32,11 @@ class _Sorted:
         self.shape = v.shape
         self.q = q[self.plan.queries, None]  # (m, 1)
         self.k = k[self.plan.keys]  # (n,)
-        self.v = v[self.plan.keys].reshape(len(k), -1)  # (n, columns)
+        self.scale = self.plan.scale
+        # (n, columns), within 4
+        self.v = v[self.plan.keys].reshape(len(k), -1) * self.scale
         self.w = np.float64(w.item())
-        with np.errstate(over="ignore"):
+        with _quietly():
             square = min(self.w**2, np.finfo(k.dtype).max)
         self.square = np.asarray(square, k.dtype)
 
@@ -66,10 +60,14 @@ class _Sorted:
             np.subtract(k, self.q[rows], out=excess)
             excess += offset[rows]
             excess *= beyond  # (q - k)^2 - (q - k0)^2
-            with np.errstate(over="ignore", under="ignore"):  # exp(-inf) = 0
-                np.multiply(excess, -self.square / 2, out=kernel)
-                np.exp(kernel, out=kernel)
+            np.multiply(excess, -self.square / 2, out=kernel)
+            np.exp(kernel, out=kernel)
             yield rows, near, kernel, excess, beyond
+
+
+def _quietly():
+    """Let exp(-inf) be 0; gradients that overflow are looked for at the end."""
+    return np.errstate(over="ignore", under="ignore", invalid="ignore")
 
 
 def attention_pooling(queries, keys, values, w):
@@ -89,17 +87,22 @@ def attention_pooling(queries, keys, values, w):
         in float64) are left out.
 
     Raises:
-        TypeError: for an argument that does not hold real numbers.
-        ValueError: for a wrong shape, no keys, NaN or infinity in any
-            argument, or distances whose square overflows.
+        TypeError: for an argument that does not hold real numbers, or is a
+            tensor that may carry gradients.
+        ValueError: for a wrong shape, no keys, masked numbers, NaN or infinity
+            in any argument, or distances whose square overflows.
     """
     x = _Sorted(queries, keys, values, w)
     out = np.empty((len(x.q), x.v.shape[1]), x.dtype)
-    for rows, near, kernel, *_ in x.blocks():
-        total = kernel.sum(axis=1, keepdims=True)
-        middle = x.v[near].mean(axis=0)  # long sums lose less, centred
-        mean = kernel @ (x.v[near] - middle) / total + middle
-        out[x.plan.queries[rows]] = mean
+    least, most = x.v.min(axis=0), x.v.max(axis=0)
+    with _quietly():
+        for rows, near, kernel, *_ in x.blocks():
+            total = kernel.sum(axis=1, keepdims=True)
+            middle = x.v[near].mean(axis=0)  # long sums lose less, centred
+            mean = kernel @ (x.v[near] - middle) / total + middle
+            # Rounding may not take it beyond the type, either.
+            mean = np.clip(mean, least, most) / x.scale
+            out[x.plan.queries[rows]] = mean
     return out.reshape(len(x.q), *x.shape[1:])
 
 
@@ -118,7 +121,8 @@ def pooling_gradients(queries, keys, values, w, grad):
 
     Raises:
         TypeError: as there.
-        ValueError: as there, and for another shape of grad.
+        ValueError: as there, for another shape of grad, and for a derivative
+            that is beyond the type.
     """
     x = _Sorted(queries, keys, values, w)
     expected = len(x.q), *x.shape[1:]
@@ -126,21 +130,28 @@ def pooling_gradients(queries, keys, values, w, grad):
         came = f"came {np.shape(grad)}"
         raise ValueError(f"grad: shape {expected} expected, {came}")
     dtype, (m, columns) = x.k.dtype, (len(x.q), x.v.shape[1])
-    grad = np.asarray(grad, dtype).reshape(m, columns)[x.plan.queries]
+    grad = shared.fit("grad", shared.array("grad", grad), dtype.name)
+    grad = grad.reshape(m, columns)[x.plan.queries]
+    scale = x.scale.min()  # one, as the columns are added up
+    x.v *= scale / x.scale
     dq, dk, dv = np.empty(m, dtype), np.zeros_like(x.k), np.zeros_like(x.v)
     dw = 0.0
-    for rows, near, weights, excess, beyond in x.blocks():
-        weights /= weights.sum(axis=1, keepdims=True)
-        dv[near] += weights.T @ grad[rows]
-        d = grad[rows] @ x.v[near].T  # (rows, near), by the weights
-        d -= (weights * d).sum(axis=1, keepdims=True)
-        d *= weights  # by the scores
-        dw -= np.vdot(excess, d)
-        dq[rows] = np.einsum("ij,ij->i", beyond, d) * x.square
-        apart = np.subtract(x.k[near], x.q[rows], out=beyond)
-        dk[near] -= np.einsum("ij,ij->j", apart, d) * x.square
+    with _quietly():
+        for rows, near, weights, excess, beyond in x.blocks():
+            weights /= weights.sum(axis=1, keepdims=True)
+            dv[near] += weights.T @ grad[rows]
+            d = grad[rows] @ x.v[near].T  # (rows, near), by the weights
+            d -= (weights * d).sum(axis=1, keepdims=True)
+            d *= weights  # by the scores
+            dw -= np.vdot(excess, d)
+            dq[rows] = np.einsum("ij,ij->i", beyond, d) * x.square
+            apart = np.subtract(x.k[near], x.q[rows], out=beyond)
+            dk[near] -= np.einsum("ij,ij->j", apart, d) * x.square
+        dq, dk, dw = dq / scale, dk / scale, dw * x.w / scale
     results = np.empty_like(dq), np.empty_like(dk), np.empty_like(dv)
     orders = x.plan.queries, x.plan.keys, x.plan.keys
     for result, order, part in zip(results, orders, (dq, dk, dv), strict=True):
         result[order] = part
-    return results[0], results[1], results[2].reshape(x.shape), dw * x.w
+    finite = [np.isfinite(part).all() for part in (grad, *results, dw)]
+    shared.check_gradients(finite, dtype.name)
+    return results[0], results[1], results[2].reshape(x.shape), dw

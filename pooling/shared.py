@@ -14,12 +14,18 @@ does not matter where zero is, either.
 """
 
 from dataclasses import dataclass
+from numbers import Real
 
 import numpy as np
 
 BLOCK = 2**19  # scores at a time: 2 MiB in float32
 # A key whose weight is below exp(-cut) times the largest one is left out.
 CUT = {"float32": 40.0, "float64": 60.0}
+ROLES = "queries", "keys", "values", "w"
+ONCE = (
+    "attention_pooling: only a first derivative, taken backward, is supported; "
+    "for others write the softmax out. Came "
+)
 
 
 @dataclass(frozen=True)
@@ -30,6 +36,7 @@ class Plan:
     keys: np.ndarray  # (n,): the order in which the keys rise
     nearest: np.ndarray  # (m,): place of each sorted query's nearest key
     blocks: np.ndarray  # (blocks, 4): from, to of queries; from, to of keys
+    scale: np.ndarray  # (columns,): see `scales`
 
     @property
     def largest(self):
@@ -37,15 +44,121 @@ class Plan:
         return np.prod(np.diff(self.blocks)[:, ::2], axis=1).max()
 
     def arrays(self):
-        """Return the four arrays."""
-        return self.queries, self.keys, self.nearest, self.blocks
+        """Return the five arrays."""
+        orders = self.queries, self.keys, self.nearest
+        return *orders, self.blocks, self.scale
+
+
+def _parts(x):
+    """Yield what is in lists of lists; numbers of Python need no look."""
+    if isinstance(x, (list, tuple)):
+        for part in x:
+            if type(part) not in (int, float):
+                yield from _parts(part)
+    else:
+        yield x
+
+
+def array(name: str, x) -> np.ndarray:
+    """Make an array of real numbers of at most 64 bits.
+
+    Args:
+        name: of the argument, for the errors.
+        x: a number, a list or an array; no framework's tensor that may carry
+            gradients, which NumPy would lose.
+
+    Raises:
+        TypeError: for what is no real number.
+        ValueError: for masked numbers, and those that float64 cannot hold.
+    """
+    wanted = "one number" if name in ("w", "tolerance") else "numbers"
+    expected = f"{name}: {wanted} expected, came"
+    for part in _parts(x):
+        kind = type(part)
+        home = kind.__module__.partition(".")[0]
+        loses = home in ("tensorflow", "keras", "mxnet")
+        if loses or getattr(part, "requires_grad", False):
+            raise TypeError(
+                f"{expected} {kind.__name__} of {home}, whose gradients would "
+                "be lost; take the module for it, or make a NumPy array of it"
+            )
+        if isinstance(part, np.ma.MaskedArray) and np.ma.count_masked(part):
+            raise ValueError(
+                f"{expected} {np.ma.count_masked(part)} of {part.size} masked;"
+                " leave them out, of keys and values in pairs"
+            )
+    try:
+        found = np.asarray(x)
+    except Exception as error:  # each framework has its own
+        raise TypeError(
+            f"{expected} {type(x).__name__}, an object that NumPy cannot read"
+        ) from error
+    if found.dtype == object:
+        odd = {type(p).__name__ for p in found.flat if not isinstance(p, Real)}
+        if odd:
+            raise TypeError(f"{expected} object: {', '.join(sorted(odd))}")
+        try:
+            found = found.astype("float64")
+        except OverflowError:
+            raise ValueError(f"{expected} one beyond float64") from None
+    if found.dtype.kind not in "biuf" and found.dtype.name != "bfloat16":
+        raise TypeError(f"{expected} {found.dtype}; real ones are computed")
+    return fit(name, found, "float64") if found.itemsize > 8 else found
+
+
+def fit(name: str, x: np.ndarray, dtype: str) -> np.ndarray:
+    """Cast an array, or raise a ValueError if the type cannot hold it."""
+    with np.errstate(over="ignore"):
+        cast = x.astype(dtype, copy=False)
+    if np.count_nonzero(np.isinf(cast)) > np.count_nonzero(np.isinf(x)):
+        expected = f"{name}: numbers that {dtype} holds expected"
+        raise ValueError(f"{expected}, came one beyond {dtype}")
+    return cast
+
+
+def number(name: str, x) -> np.ndarray:
+    """Make an array of one number, of float64; for errors see `array`."""
+    found = fit(name, array(name, x), "float64")
+    if found.size != 1:
+        came = f"came shape {found.shape}"
+        raise ValueError(f"{name}: one number expected, {came}")
+    return found
+
+
+def scales(values: np.ndarray) -> np.ndarray:
+    """Return powers of two, (columns,), by which no sum of values overflows.
+
+    A column times its own is within 4 and has lost nothing.
+    """
+    largest = np.abs(values).max(axis=0).reshape(-1)
+    down = np.maximum(np.frexp(largest)[1] - 2, 0)
+    return np.ldexp(np.ones_like(largest), -down)
+
+
+def check_gradients(finite, dtype: str) -> np.bool_:
+    """Return true, or raise a ValueError for a gradient that its type cannot hold.
+
+    Args:
+        finite: five booleans, whether all is finite in the gradient that
+            came, and in those by queries, keys, values and w.
+        dtype: of these.
+    """
+    came, *made = finite
+    for name, fine in zip(ROLES, made, strict=True):
+        if came and not fine:
+            raise ValueError(
+                f"{name}: a gradient that {dtype} holds expected, came one "
+                "beyond it; make the values or the loss smaller"
+            )
+    return np.True_
 
 
 def dtypes(names, default="float32"):
     """Choose the type of the result, and the type to compute in.
 
     Args:
-        names: types of queries, keys and values, such as ``"float16"``.
+        names: types of queries, keys, values such as ``"float16"``; of w, too,
+            which does not count.
         default: what integers become.
 
     Returns:
@@ -54,14 +167,19 @@ def dtypes(names, default="float32"):
     Raises:
         TypeError: for what is neither a real number nor an integer.
     """
-    roles = "queries", "keys", "values"
-    for role, name in zip(roles, names, strict=True):
+    for role, name in zip(ROLES, names, strict=False):
         known = "float16", "bfloat16", "float32", "float64", "bool"
         if name not in known and not name.startswith(("int", "uint")):
-            raise TypeError(f"{role}: numbers expected, came {name}")
+            raise TypeError(
+                f"{role}: numbers expected, came {name}; real ones of 16, 32 "
+                "or 64 bits are computed"
+            )
+    names = names[:3]
     floats = {name for name in names if "float" in name} or {default}
     result = floats.pop() if len(floats) == 1 else "float32"
     result = "float64" if "float64" in floats else result
+    if result.endswith("16") and any("int" in name for name in names):
+        result = "float32"  # 16 bits may not hold an integer
     return result, "float64" if result == "float64" else "float32"
 
 
@@ -88,11 +206,7 @@ def check(queries, keys, values, w):
         )
     if w.size != 1:
         raise ValueError(f"w: one number expected, came shape {w.shape}")
-    for name, array in zip(
-        ("queries", "keys", "values", "w"),
-        (queries, keys, values, w),
-        strict=True,
-    ):
+    for name, array in zip(ROLES, (queries, keys, values, w), strict=True):
         bad = array.size - np.count_nonzero(np.isfinite(array))
         if bad:
             raise ValueError(
@@ -129,7 +243,8 @@ def plan(queries, keys, values, w):
     k = keys[by_key].astype("float64")
     right = np.minimum(np.searchsorted(k, q), len(k) - 1)
     left = np.maximum(right - 1, 0)
-    nearest = np.where(abs(q - k[left]) <= abs(q - k[right]), left, right)
+    # No absolute values: far outside they would round to a tie.
+    nearest = np.where(q - k[left] <= k[right] - q, left, right)
     with np.errstate(divide="ignore", over="ignore"):  # w = 0: every key
         reach = np.hypot(q - k[nearest], np.sqrt(2 * cut) / np.float64(w))
     reach *= 1 + 1e-6  # for what rounding may have taken
@@ -148,4 +263,5 @@ def plan(queries, keys, values, w):
         blocks.append((start, stop, low, high))
         start = stop
     blocks = blocks or [(0, 0, 0, 1)]  # no queries, and still one block
-    return Plan(by_query, by_key, nearest, np.array(blocks))
+    blocks = np.array(blocks)
+    return Plan(by_query, by_key, nearest, blocks, scales(values))

@@ -44,7 +44,9 @@ def _forward(q, k, v, nearest, half, blocks):
         return (out.write(i, kernel @ (v[near] - middle) / total + middle),)
 
     (out,) = _loop(step, blocks, (_parts(q, blocks, v.shape[1]),))
-    return out.concat()
+    # Rounding may not take it beyond the type, either.
+    least, most = tf.reduce_min(v, 0), tf.reduce_max(v, 0)
+    return tf.clip_by_value(out.concat(), least, most)
 
 
 @tf.function(reduce_retracing=True, autograph=False)
@@ -66,6 +68,27 @@ def _backward(q, k, v, w, nearest, half, blocks, out, grad):
     zeros = map(tf.zeros_like, (k, v, w))
     dq, dk, dv, dw = _loop(step, blocks, (_parts(q, blocks), *zeros))
     return dq.concat() * 2 * half, dk * 2 * half, dv, dw * w
+
+
+@tf.custom_gradient
+def _once(x):
+    def refuse(_):
+        raise RuntimeError(f"{shared.ONCE}a second one")
+
+    return tf.identity(x), refuse
+
+
+def _tensor(name, x):
+    expected = f"{name}: dense tensor with numbers in it expected"
+    if not (tf.is_tensor(x) or hasattr(x, "__tf_tensor__")):  # Keras's
+        if name != "w":
+            raise TypeError(f"{expected}, came {type(x).__name__}")
+        x = shared.number(name, x)
+    try:
+        return tf.convert_to_tensor(x)
+    except (TypeError, ValueError) as error:  # sparse, ragged, symbolic
+        came = f"came {type(x).__name__}"
+        raise TypeError(f"{expected}, {came}") from error
 
 
 def attention_pooling(queries, keys, values, w):
@@ -92,43 +115,59 @@ def attention_pooling(queries, keys, values, w):
             argument, or distances whose square overflows. In a graph,
             which checks when it runs, a `tf.errors.InvalidArgumentError`.
     """
-    given = {"queries": queries, "keys": keys, "values": values, "w": w}
-    tensors = []
-    for name, x in given.items():
-        number = name == "w" and isinstance(x, (int, float))
-        tensor = tf.is_tensor(x) or hasattr(x, "__tf_tensor__")  # Keras's
-        if not (number or tensor):
-            expected = "one number" if name == "w" else "tensor"
-            came = type(x).__name__
-            raise TypeError(f"{name}: {expected} expected, came {came}")
-        # A number in float64, so that float64 loses none of it.
-        tensors.append(
-            tf.constant(x, "float64") if number else tf.convert_to_tensor(x)
-        )
-    result, compute = shared.dtypes([x.dtype.name for x in tensors[:3]])
-    q, k, v, w = (tf.cast(x, compute) for x in tensors)
-    by_query, by_key, nearest, blocks = tf.numpy_function(
-        lambda *args: shared.plan(*args).arrays(), (q, k, v, w), ["int64"] * 4
+    given = zip(shared.ROLES, (queries, keys, values, w), strict=True)
+    tensors = [_tensor(name, x) for name, x in given]
+    result, compute = shared.dtypes([x.dtype.name for x in tensors])
+    q, k, v = (tf.cast(x, compute) for x in tensors[:3])
+    w = tf.cast(tensors[3], "float64")
+    by_query, by_key, nearest, blocks, scale = tf.numpy_function(
+        lambda *args: shared.plan(*args).arrays(),
+        (q, k, v, w),
+        [*["int64"] * 4, compute],
+        name="pooling_is_planned_in_Python_which_XLA_cannot_compile",
     )
-    for order in by_query, by_key, nearest:
+    # Now a tensor with numbers is right, and one without may yet be.
+    for role, x, axes in zip(shared.ROLES, (q, k, v), (1, 1, 2), strict=False):
+        if x.shape.rank not in ((1, 2) if axes == 2 else (None, 1)):
+            expected = f"{role}: a known number of axes expected, at most {axes}"
+            raise ValueError(f"{expected}, came shape {x.shape}")
+    for order in by_query, by_key, nearest, scale:
         order.set_shape([None])
     blocks.set_shape([None, 4])
     blocks = tf.cast(blocks, "int32")
+    least = tf.reduce_min(scale)  # one for slopes, as columns are added up
+
+    def prepare(k, w):
+        return tf.gather(k, nearest), tf.minimum(w**2, w.dtype.max) / 2, blocks
 
     @tf.custom_gradient
-    def pool(q, k, v, w):
+    def pool(*given):
         # Else a tape would record, and keep, all that happens in here.
-        q, k, v, w = (tf.stop_gradient(x) for x in (q, k, v, w))
-        half = tf.minimum(w**2, q.dtype.max) / 2
-        fixed = tf.gather(k, nearest), half, blocks
-        out = _forward(q, k, v, *fixed)
-        return out, lambda grad: _backward(
-            *(q, k, v, w), *fixed, out, tf.convert_to_tensor(grad)
-        )
+        q, k, v, w = (tf.stop_gradient(x) for x in given)
+        out = _forward(q, k, v * scale, *prepare(k, w)) / scale
 
+        def slopes(grad):
+            q, k, v, w = (_once(x) for x in given)
+            grad = tf.convert_to_tensor(grad)
+            parts = *(q, k, v * least, w), *prepare(k, w), out * least, grad
+            dq, dk, dv, dw = _backward(*parts)
+            found = dq / least, dk / least, dv, dw / least
+            finite = [tf.reduce_all(tf.math.is_finite(x)) for x in (grad, *found)]
+            check = tf.numpy_function(
+                lambda finite: shared.check_gradients(finite, compute),
+                [tf.stack(finite)],
+                "bool",
+            )
+            with tf.control_dependencies([check]):
+                return [tf.identity(x) for x in found]
+
+        return out, slopes
+
+    flat = v.shape.rank == 1
     columns = tf.gather(v, by_key)
-    columns = columns[:, None] if values.shape.rank == 1 else columns
-    w = tf.reshape(w, ())
+    columns = columns[:, None] if flat else columns
+    limit = q.dtype.max  # with which w means the nearest key
+    w = tf.cast(tf.clip_by_value(tf.reduce_sum(w), -limit, limit), compute)
     out = pool(tf.gather(q, by_query), tf.gather(k, by_key), columns, w)
     out = tf.gather(out, tf.argsort(by_query))
-    return tf.cast(out[:, 0] if values.shape.rank == 1 else out, result)
+    return tf.cast(out[:, 0] if flat else out, result)
