@@ -29,7 +29,8 @@ REACH = 12.0  # over w: exp(-72) beyond
 
 def _grid(w, width, tolerance, cells):
     """Choose the cells, and a length for the FFT so that none wraps round."""
-    needed = cells or 2 + w * width * (1.15 / 4 * USUAL) ** 0.5 / tolerance**0.5
+    needed = 2 + w * width * (1.15 / 4 * USUAL) ** 0.5 / tolerance**0.5
+    needed = cells or needed
     if needed > MOST_CELLS:
         raise ValueError(
             f"w, keys: w * range = {w * width:.4g} needs {needed:.3g} cells "

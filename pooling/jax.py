@@ -75,15 +75,15 @@ def _kernel(q, k0, k, real, half):
 
 
 def _loop(everywhere, ends, tiles, tile, sums):
-    if everywhere:  # what `tile` computed is not kept, but made anew
+    if everywhere:  # what a tile computes is not kept, but made anew
         return jax.lax.fori_loop(0, tiles, jax.checkpoint(tile), sums)
     return jax.lax.fori_loop(*ends, tile, sums)
 
 
 def _with_slopes(function):
-    """Compile it, and let JAX differentiate it, also backward.
+    """Compile it; its slopes go through all tiles, which JAX can turn round.
 
-    Which a loop can be that runs through all tiles, as many as the shapes say.
+    (A loop whose ends depend on the numbers it cannot.)
     """
     compiled = jax.jit(function, static_argnums=(0, 1))
     fast = jax.custom_jvp(partial(compiled, False), nondiff_argnums=(0,))
@@ -197,35 +197,27 @@ def _pool_backward(block, kept, grad):
     slopes = _backward(block, *kept, grad)
     finite = [jnp.isfinite(x).all() for x in (grad, *slopes)]
     if not any(isinstance(x, jax.core.Tracer) for x in finite):
-        shared.check_gradients(finite, grad.dtype.name)
+        shared.check_gradients(grad.dtype.name, finite)
     return slopes
 
 
 _pool.defvjp(_pool_forward, _pool_backward)
 
 
-def attention_pooling(queries, keys, values, w):
+def attention_pooling(queries, keys, values, w) -> jax.Array:
     """Pool like `pooling.numpy.attention_pooling`, with gradients to all four.
 
-    Args:
-        queries: an array (m,), sorted or not.
-        keys: an array (n,), at least one.
-        values: an array (n,) or (n, columns).
-        w: one number, or an array of one element; its sign does not
-            matter.
-
-    Returns:
-        An array (m,) or (m, columns) of the largest type of float that came
-        (16 bits are computed in float32; integers become float32). Forward and
-        (first) backward take O(m + n) memory. It is compiled once for
-        each m, n and type; `jax.jit` and `jax.vmap` may be around it.
+    Queries, keys and values are dense arrays of JAX or NumPy, w is one number
+    or an array of one element. The result is an array of the largest type of
+    float that came; 16 bits are computed in float32, integers become float32.
+    Forward and (first) backward take O(m + n) memory. It is compiled once for
+    each m, n and type; `jax.jit` and `jax.vmap` may be around it.
 
     Raises:
-        TypeError: for what is no array, or one of other than real numbers.
-        ValueError: for a wrong shape, no keys, NaN or infinity in any
-            argument, or distances whose square overflows. Inside of `jax.jit`
-            and `jax.vmap`, where there are no numbers yet, the last three
-            give NaN instead.
+        TypeError: for what is no such array or number.
+        ValueError: as there. Inside of `jax.jit` and `jax.vmap`, where there
+            are no numbers yet, those that are wrong give NaN instead.
+        RuntimeError: for a first derivative taken forward (`jax.jvp`).
     """
     given = dict(zip(shared.ROLES, (queries, keys, values, w), strict=True))
     for name, x in given.items():
@@ -235,36 +227,28 @@ def attention_pooling(queries, keys, values, w):
         if not isinstance(x, jax.Array):
             make = shared.number if name == "w" else shared.array
             given[name] = make(name, x)
-    names = [
-        x.dtype.name
-        if isinstance(x, jax.Array)
-        else jax.dtypes.canonicalize_dtype(x.dtype).name
-        for x in given.values()
-    ]
+    *arrays, w = given.values()
+    names = [x.dtype.name for x in (*arrays, w)]
+    if not jax.config.jax_enable_x64:
+        names = [name.replace("float64", "float32") for name in names]
     result, compute = shared.dtypes(names)
-    *arrays, w = (
-        x
-        if isinstance(x, jax.Array) or name == "w"
-        else shared.fit(name, x, compute)
-        for name, x in given.items()
+    q, k, v = (
+        x.astype(compute)
+        if isinstance(x, jax.Array)
+        else jnp.asarray(shared.fit(name, x, compute))
+        for name, x in zip(shared.ROLES, arrays, strict=False)
     )
-    q, k, v = (jnp.asarray(x, compute) for x in arrays)
     shared.check(*map(_look_at, (q, k, v, w)))
     limit = float(jnp.finfo(compute).max)  # with which w means the nearest key
     lib = jnp if isinstance(w, jax.Array) else np  # which has float64
     w = lib.where(lib.isinf(w), w, lib.clip(w * 1.0, -limit, limit))
-    w = jnp.asarray(w, compute)
-    shape = len(q), *v.shape[1:]
+    shape, v = (len(q), *v.shape[1:]), v.reshape(len(k), -1)
     if not q.size:
         return jnp.zeros(shape, result)
-    v = v.reshape(len(k), -1)
     try:
-        out = _pool(q, k, v, w.reshape(()), shared.BLOCK)
+        w = jnp.asarray(w, compute).reshape(())
+        return _pool(q, k, v, w, shared.BLOCK).reshape(shape).astype(result)
     except TypeError as error:
         if "jvp" not in str(error):
             raise
-        raise RuntimeError(
-            "attention_pooling: a first derivative taken backward (grad, vjp, "
-            "jacrev) expected, came one taken forward (jvp, jacfwd)"
-        ) from error
-    return out.reshape(shape).astype(result)
+        raise RuntimeError(f"{shared.ONCE}one taken forward (jvp)") from error

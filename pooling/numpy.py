@@ -4,6 +4,9 @@ import numpy as np
 
 from pooling import shared
 
+# exp(-inf) is 0; gradients are looked at in the end.
+QUIET = {"over": "ignore", "under": "ignore", "invalid": "ignore"}
+
 
 def as_arrays(queries, keys, values, w):
     """Make arrays of the type to compute in, and one of float64 of w.
@@ -36,7 +39,7 @@ class _Sorted:
         # (n, columns), within 4
         self.v = v[self.plan.keys].reshape(len(k), -1) * self.scale
         self.w = np.float64(w.item())
-        with _quietly():
+        with np.errstate(**QUIET):
             square = min(self.w**2, np.finfo(k.dtype).max)
         self.square = np.asarray(square, k.dtype)
 
@@ -65,11 +68,6 @@ class _Sorted:
             yield rows, near, kernel, excess, beyond
 
 
-def _quietly():
-    """Let exp(-inf) be 0; gradients that overflow are looked for at the end."""
-    return np.errstate(over="ignore", under="ignore", invalid="ignore")
-
-
 def attention_pooling(queries, keys, values, w):
     """Average the values with softmax weights of ``-(w (q - k))^2 / 2``.
 
@@ -95,7 +93,7 @@ def attention_pooling(queries, keys, values, w):
     x = _Sorted(queries, keys, values, w)
     out = np.empty((len(x.q), x.v.shape[1]), x.dtype)
     least, most = x.v.min(axis=0), x.v.max(axis=0)
-    with _quietly():
+    with np.errstate(**QUIET):
         for rows, near, kernel, *_ in x.blocks():
             total = kernel.sum(axis=1, keepdims=True)
             middle = x.v[near].mean(axis=0)  # long sums lose less, centred
@@ -126,17 +124,18 @@ def pooling_gradients(queries, keys, values, w, grad):
     """
     x = _Sorted(queries, keys, values, w)
     expected = len(x.q), *x.shape[1:]
-    if np.shape(grad) != expected:
-        came = f"came {np.shape(grad)}"
+    grad = shared.array("grad", grad)
+    if grad.shape != expected:
+        came = f"came {grad.shape}"
         raise ValueError(f"grad: shape {expected} expected, {came}")
     dtype, (m, columns) = x.k.dtype, (len(x.q), x.v.shape[1])
-    grad = shared.fit("grad", shared.array("grad", grad), dtype.name)
+    grad = shared.fit("grad", grad, dtype.name)
     grad = grad.reshape(m, columns)[x.plan.queries]
     scale = x.scale.min()  # one, as the columns are added up
     x.v *= scale / x.scale
     dq, dk, dv = np.empty(m, dtype), np.zeros_like(x.k), np.zeros_like(x.v)
     dw = 0.0
-    with _quietly():
+    with np.errstate(**QUIET):
         for rows, near, weights, excess, beyond in x.blocks():
             weights /= weights.sum(axis=1, keepdims=True)
             dv[near] += weights.T @ grad[rows]
@@ -153,5 +152,5 @@ def pooling_gradients(queries, keys, values, w, grad):
     for result, order, part in zip(results, orders, (dq, dk, dv), strict=True):
         result[order] = part
     finite = [np.isfinite(part).all() for part in (grad, *results, dw)]
-    shared.check_gradients(finite, dtype.name)
+    shared.check_gradients(dtype.name, finite)
     return results[0], results[1], results[2].reshape(x.shape), dw

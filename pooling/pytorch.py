@@ -28,47 +28,49 @@ def _blocks(q, k, w, plan):
         yield rows, near, kernel, excess, beyond
 
 
-def _look_at(x):
+def _plan(*tensors):
     try:
-        return x.numpy(force=True)
+        arrays = [x.numpy(force=True) for x in tensors]
     except (RuntimeError, TypeError) as error:
         raise TypeError(
-            "queries, keys, values, w: tensors with numbers to be read "
-            f"expected, came {type(x).__name__}; export is not supported"
+            "queries, keys, values, w, gradient: tensors with numbers to be "
+            "read expected; neither torch.export nor vectorize=True will do, "
+            "torch.func will"
         ) from error
+    return shared.plan(*arrays[:4])
 
 
 def _prepare(q, k, v, w, plan):
-    """Sort, give values two axes and the scale, and w the type of others."""
-    orders = (torch.from_numpy(x) for x in (plan.queries, plan.keys))
-    by_query, by_key = (order.to(q.device) for order in orders)
-    limit = torch.finfo(q.dtype).max  # with which w means the nearest key
-    scale = torch.from_numpy(plan.scale).to(q.device)
+    """Sort, give values two axes and the scale, and w the others' type."""
+    orders = plan.queries, plan.keys, plan.scale
+    orders = [torch.from_numpy(x).to(q.device) for x in orders]
+    by_query, by_key, scale = orders
     v = v[by_key].reshape(len(k), -1) * scale
+    limit = torch.finfo(q.dtype).max  # with which w means the nearest key
     w = w.reshape(()).clamp(-limit, limit).to(q.dtype)
-    return by_query, by_key, scale, (q[by_query], k[by_key], v, w)
+    return orders, (q[by_query], k[by_key], v, w)
+
+
+def _unsort(x, order, shape):
+    return torch.empty_like(x).index_copy_(0, order, x).reshape(shape)
 
 
 class _Function(torch.autograd.Function):
-    """What `torch.func` has to know: one by one, and not forward."""
+    """What `torch.func` has to know: a batch goes one by one, jvp not."""
+
+    @staticmethod
+    def setup_context(ctx, inputs, output):
+        ctx.save_for_backward(*inputs)
 
     @classmethod
     def vmap(cls, info, axes, *args):
-        def one(i):
-            pairs = zip(args, axes, strict=True)
-            # What is no tensor is the room for a plan, and each has its own.
-            parts = (
-                [] if not isinstance(x, torch.Tensor)
-                else x if axis is None
-                else x.select(axis, i)
-                for x, axis in pairs
-            )
-            return cls.apply(*parts)
-
-        results = [one(i) for i in range(info.batch_size)]
-        if isinstance(results[0], torch.Tensor):
-            return torch.stack(results), 0
-        return tuple(map(torch.stack, zip(*results, strict=True))), (0,) * 4
+        pairs = list(zip(args, axes, strict=True))
+        rows = [
+            cls.apply(*(x if a is None else x.select(a, i) for x, a in pairs))
+            for i in range(info.batch_size)
+        ]
+        columns = zip(*rows, strict=True)
+        return tuple(torch.stack(x) for x in columns), (0,) * len(rows[0])
 
     @staticmethod
     def jvp(ctx, *tangents):
@@ -76,13 +78,13 @@ class _Function(torch.autograd.Function):
 
 
 class _Pooling(_Function):
-    """The average; backwards, the weights are made anew."""
+    """The average; backwards, the plan and the weights are made anew."""
 
     @staticmethod
-    def forward(q, k, v, w, kept):
-        plan = shared.plan(*map(_look_at, (q, k, v, w)))
-        kept.append(plan)
-        by_query, _, scale, (q, k, v, w) = _prepare(q, k, v, w, plan)
+    def forward(q, k, v, w):
+        shape = *q.shape, *v.shape[1:]
+        plan = _plan(q, k, v, w)
+        (by_query, _, scale), (q, k, v, w) = _prepare(q, k, v, w, plan)
         out = q.new_empty(len(q), v.shape[1])
         for rows, near, kernel, *_ in _blocks(q, k, w, plan):
             middle = v[near].mean(dim=0)  # long sums lose less, centred
@@ -91,37 +93,27 @@ class _Pooling(_Function):
             out[rows] += middle
         # Rounding may not take it beyond the type, either.
         out = out.clamp(v.amin(dim=0), v.amax(dim=0)).div_(scale)
-        return torch.empty_like(out).index_copy_(0, by_query, out)
-
-    @staticmethod
-    def setup_context(ctx, inputs, output):
-        *tensors, ctx.kept = inputs
-        ctx.save_for_backward(*tensors)
+        return (_unsort(out, by_query, shape),)
 
     @staticmethod
     def backward(ctx, grad):
-        return *_Slopes.apply(grad, *ctx.saved_tensors, ctx.kept), None
+        return _Slopes.apply(*ctx.saved_tensors, grad)
 
 
 class _Slopes(_Function):
     """The gradients of the average."""
 
     @staticmethod
-    def forward(grad, q, k, v, w, kept):
-        try:
-            grad.data_ptr()
-        except RuntimeError as error:
-            raise RuntimeError(
-                "attention_pooling: gradients in a batch (is_grads_batched, "
-                "vectorize) are not supported; torch.func.jacrev is"
-            ) from error
-        plan = kept[0] if kept else shared.plan(*map(_look_at, (q, k, v, w)))
-        shape = v.shape
-        by_query, by_key, scale, given = _prepare(q, k, v, w, plan)
-        (q, k, v, w), sharp = given, w
+    def forward(q, k, v, w, grad):
+        plan = _plan(q, k, v, w, grad[:0])
+        shapes = [x.shape for x in (q, k, v)]
+        sharp, columns = w, plan.scale.size
+        (by_query, by_key, scale), given = _prepare(q, k, v, w, plan)
+        q, k, v, w = given
         least = scale.min()  # one, as the columns are added up
-        v, grad = v * (least / scale), grad[by_query]
-        dq, dk, dv, dw = map(torch.zeros_like, (q, k, v, w))
+        v *= least / scale
+        grad = grad.reshape(len(q), columns)[by_query]
+        dq, dk, dv, dw = map(torch.zeros_like, given)
         square = (w**2).clamp(max=torch.finfo(w.dtype).max)
         for rows, near, weights, excess, beyond in _blocks(q, k, w, plan):
             weights /= weights.sum(dim=1, keepdim=True)
@@ -133,78 +125,57 @@ class _Slopes(_Function):
             dq[rows] = beyond.mul_(d).sum(dim=1)
             apart = torch.sub(k[near], q[rows, None], out=beyond)
             dk[near] -= apart.mul_(d).sum(dim=0)
-        slopes = dq * square / least, dk * square / least, dv, dw * w / least
-        finite = [x.isfinite().all().item() for x in (grad, *slopes)]
-        shared.check_gradients(finite, str(q.dtype).removeprefix("torch."))
-        dq, dk, dv, dw = slopes
-        return (
-            torch.empty_like(dq).index_copy_(0, by_query, dq),
-            torch.empty_like(dk).index_copy_(0, by_key, dk),
-            torch.empty_like(dv).index_copy_(0, by_key, dv).reshape(shape),
-            dw.to(sharp.dtype).reshape(sharp.shape),
-        )
-
-    @staticmethod
-    def setup_context(ctx, inputs, output):
-        pass
+        dq, dk, dw = dq * square / least, dk * square / least, dw * w / least
+        finite = [x.isfinite().all().item() for x in (grad, dq, dk, dv, dw)]
+        shared.check_gradients(str(q.dtype), finite)
+        orders = by_query, by_key, by_key
+        slopes = map(_unsort, (dq, dk, dv), orders, shapes)
+        return *slopes, dw.to(sharp.dtype).reshape(sharp.shape)
 
     @staticmethod
     def backward(ctx, *grads):
         raise RuntimeError(f"{shared.ONCE}a second one")
 
 
-def attention_pooling(queries, keys, values, w):
+def attention_pooling(
+    queries: torch.Tensor, keys: torch.Tensor, values: torch.Tensor, w
+) -> torch.Tensor:
     """Pool like `pooling.numpy.attention_pooling`, with gradients to all four.
 
-    Args:
-        queries: a tensor (m,), sorted or not.
-        keys: a tensor (n,), at least one.
-        values: a tensor (n,) or (n, columns).
-        w: one number, or a tensor of one element; its sign does not
-            matter.
-
-    Returns:
-        A tensor (m,) or (m, columns) of the largest type of float that came
-        (16 bits are computed in float32; integers become float32). Forward and
-        (first) backward take O(m + n) memory. Blocks are
-        planned on the CPU, wherever the tensors are.
+    Queries, keys and values are dense tensors on one device, w is one number
+    or a tensor of one element. The result is a tensor of the largest type of
+    float that came; 16 bits are computed in float32, integers become float32.
+    Blocks are planned on the CPU. Forward and (first) backward take O(m + n)
+    memory; `torch.func` may map it and take gradients.
 
     Raises:
-        TypeError: for what is no tensor, or one of other than real numbers.
-        ValueError: for a wrong shape, no keys, NaN or infinity in any
-            argument, different devices, or distances whose square overflows.
+        TypeError: for what is no such tensor or number.
+        ValueError: as there, and for different devices.
+        RuntimeError: for second and forward-mode derivatives, and jit.trace.
     """
     if torch.jit.is_tracing():
-        raise RuntimeError(
-            "attention_pooling: torch.jit.trace is not supported, as the "
-            "numbers decide which blocks are computed"
-        )
+        came = "came torch.jit.trace, which would keep one input's blocks"
+        raise RuntimeError(f"attention_pooling: eager mode expected, {came}")
     if not isinstance(w, torch.Tensor):
         w = torch.from_numpy(shared.number("w", w))
-    given = zip(shared.ROLES, (queries, keys, values, w), strict=True)
-    for name, x in given:
-        expected = f"{name}: dense tensor with numbers in it expected, came"
-        if not isinstance(x, torch.Tensor):
-            raise TypeError(f"{expected} {type(x).__name__}")
-        odd = {
-            "nested": x.is_nested,
-            "meta": x.is_meta,
-            "masked": torch.masked.is_masked_tensor(x),
-            x.layout: not x.is_nested and x.layout is not torch.strided,
-        }
-        for kind, came in odd.items():
-            if came:
-                raise TypeError(f"{expected} one that is {kind}")
+    tensors = queries, keys, values, w
+    for name, x in zip(shared.ROLES, tensors, strict=True):
+        came = type(x).__name__
+        dense = isinstance(x, torch.Tensor) and not x.is_nested
+        if dense:
+            came += f", {x.layout} on {x.device}"
+            dense = x.layout is torch.strided and not x.is_meta
+            dense = dense and not torch.masked.is_masked_tensor(x)
+        if not dense:
+            raise TypeError(f"{name}: dense tensor expected, came {came}")
         if name != "w" and x.device != queries.device:
             came = f"{name}: {queries.device} expected, came {x.device}"
             raise ValueError(f"{came}; queries, keys, values share a device")
-    tensors = queries, keys, values, w
     names = [str(x.dtype).removeprefix("torch.") for x in tensors]
     result, compute = (getattr(torch, name) for name in shared.dtypes(names))
     types = *[compute] * 3, torch.promote_types(w.dtype, compute)
-    q, k, v, w = (
+    tensors = (
         x.to(queries.device, dtype, copy=x.is_inference())
         for x, dtype in zip(tensors, types, strict=True)
     )
-    out = _Pooling.apply(q, k, v, w, [])
-    return out.reshape(len(q), *values.shape[1:]).to(result)
+    return _Pooling.apply(*tensors)[0].to(result)

@@ -23,8 +23,8 @@ BLOCK = 2**19  # scores at a time: 2 MiB in float32
 CUT = {"float32": 40.0, "float64": 60.0}
 ROLES = "queries", "keys", "values", "w"
 ONCE = (
-    "attention_pooling: only a first derivative, taken backward, is supported; "
-    "for others write the softmax out. Came "
+    "attention_pooling: a first derivative, taken backward, expected; for "
+    "others write the softmax out; came "
 )
 
 
@@ -51,73 +51,67 @@ class Plan:
 
 def _parts(x):
     """Yield what is in lists of lists; numbers of Python need no look."""
-    if isinstance(x, (list, tuple)):
-        for part in x:
-            if type(part) not in (int, float):
-                yield from _parts(part)
-    else:
+    if not isinstance(x, (list, tuple)):
         yield x
+        return
+    for part in x:
+        if type(part) not in (int, float):
+            yield from _parts(part)
 
 
 def array(name: str, x) -> np.ndarray:
-    """Make an array of real numbers of at most 64 bits.
-
-    Args:
-        name: of the argument, for the errors.
-        x: a number, a list or an array; no framework's tensor that may carry
-            gradients, which NumPy would lose.
+    """Make an array of real numbers, of at most 64 bits, of what is no tensor.
 
     Raises:
-        TypeError: for what is no real number.
-        ValueError: for masked numbers, and those that float64 cannot hold.
+        TypeError: for other things, and tensors that may carry gradients.
+        ValueError: for masked numbers, and for those beyond float64.
     """
     wanted = "one number" if name in ("w", "tolerance") else "numbers"
     expected = f"{name}: {wanted} expected, came"
     for part in _parts(x):
-        kind = type(part)
-        home = kind.__module__.partition(".")[0]
+        kind, home = type(part).__name__, type(part).__module__.split(".")[0]
         loses = home in ("tensorflow", "keras", "mxnet")
         if loses or getattr(part, "requires_grad", False):
             raise TypeError(
-                f"{expected} {kind.__name__} of {home}, whose gradients would "
-                "be lost; take the module for it, or make a NumPy array of it"
+                f"{expected} {kind} of {home}, whose gradients would be lost; "
+                "take the module for it, or give its numbers as a NumPy array"
             )
-        if isinstance(part, np.ma.MaskedArray) and np.ma.count_masked(part):
+        masked = np.ma.is_masked(part) and np.ma.count_masked(part)
+        if masked:
             raise ValueError(
-                f"{expected} {np.ma.count_masked(part)} of {part.size} masked;"
-                " leave them out, of keys and values in pairs"
+                f"{expected} {masked} of {part.size} masked; leave such out, "
+                "keys and values in pairs"
             )
     try:
         found = np.asarray(x)
-    except Exception as error:  # each framework has its own
-        raise TypeError(
-            f"{expected} {type(x).__name__}, an object that NumPy cannot read"
-        ) from error
-    if found.dtype == object:
-        odd = {type(p).__name__ for p in found.flat if not isinstance(p, Real)}
-        if odd:
-            raise TypeError(f"{expected} object: {', '.join(sorted(odd))}")
-        try:
+        if found.dtype == object and all(
+            isinstance(y, Real) for y in found.flat
+        ):
             found = found.astype("float64")
-        except OverflowError:
-            raise ValueError(f"{expected} one beyond float64") from None
+    except OverflowError:
+        raise ValueError(f"{expected} one beyond float64") from None
+    except Exception as error:  # each framework has its own
+        came = f"{type(x).__name__}, an object that NumPy cannot read"
+        raise TypeError(f"{expected} {came}") from error
+    if found.dtype == object:
+        odd = {type(y).__name__ for y in found.flat if not isinstance(y, Real)}
+        raise TypeError(f"{expected} object: {', '.join(sorted(odd))}")
     if found.dtype.kind not in "biuf" and found.dtype.name != "bfloat16":
-        raise TypeError(f"{expected} {found.dtype}; real ones are computed")
+        raise TypeError(f"{expected} {found.dtype}; real ones will do")
     return fit(name, found, "float64") if found.itemsize > 8 else found
 
 
 def fit(name: str, x: np.ndarray, dtype: str) -> np.ndarray:
-    """Cast an array, or raise a ValueError if the type cannot hold it."""
+    """Cast, or raise a ValueError for a number that the type cannot hold."""
     with np.errstate(over="ignore"):
         cast = x.astype(dtype, copy=False)
     if np.count_nonzero(np.isinf(cast)) > np.count_nonzero(np.isinf(x)):
-        expected = f"{name}: numbers that {dtype} holds expected"
-        raise ValueError(f"{expected}, came one beyond {dtype}")
+        raise ValueError(f"{name}: {dtype} expected, came one beyond {dtype}")
     return cast
 
 
 def number(name: str, x) -> np.ndarray:
-    """Make an array of one number, of float64; for errors see `array`."""
+    """Make an array of one number, in float64, with the errors of `array`."""
     found = fit(name, array(name, x), "float64")
     if found.size != 1:
         came = f"came shape {found.shape}"
@@ -126,29 +120,27 @@ def number(name: str, x) -> np.ndarray:
 
 
 def scales(values: np.ndarray) -> np.ndarray:
-    """Return powers of two, (columns,), by which no sum of values overflows.
+    """Return a power of two for each column, which brings it within 4.
 
-    A column times its own is within 4 and has lost nothing.
+    Then no sum overflows, and nothing is lost.
     """
     largest = np.abs(values).max(axis=0).reshape(-1)
     down = np.maximum(np.frexp(largest)[1] - 2, 0)
     return np.ldexp(np.ones_like(largest), -down)
 
 
-def check_gradients(finite, dtype: str) -> np.bool_:
-    """Return true, or raise a ValueError for a gradient that its type cannot hold.
+def check_gradients(dtype: str, finite) -> np.bool_:
+    """Raise a ValueError for a gradient that is beyond its type.
 
     Args:
-        finite: five booleans, whether all is finite in the gradient that
-            came, and in those by queries, keys, values and w.
-        dtype: of these.
+        dtype: of the gradients.
+        finite: whether the one that came is finite, and those by all four.
     """
-    came, *made = finite
-    for name, fine in zip(ROLES, made, strict=True):
-        if came and not fine:
+    for name, fine in zip(ROLES, finite[1:], strict=True):
+        if finite[0] and not fine:
             raise ValueError(
-                f"{name}: a gradient that {dtype} holds expected, came one "
-                "beyond it; make the values or the loss smaller"
+                f"{name}: gradient within {dtype} expected, came one beyond "
+                "it; make the values or the loss smaller"
             )
     return np.True_
 
@@ -170,10 +162,8 @@ def dtypes(names, default="float32"):
     for role, name in zip(ROLES, names, strict=False):
         known = "float16", "bfloat16", "float32", "float64", "bool"
         if name not in known and not name.startswith(("int", "uint")):
-            raise TypeError(
-                f"{role}: numbers expected, came {name}; real ones of 16, 32 "
-                "or 64 bits are computed"
-            )
+            came = f"came {name}; real ones of 16 to 64 bits will do"
+            raise TypeError(f"{role}: numbers expected, {came}")
     names = names[:3]
     floats = {name for name in names if "float" in name} or {default}
     result = floats.pop() if len(floats) == 1 else "float32"

@@ -1,5 +1,7 @@
 """Attention pooling in TensorFlow, a few queries at a time, with gradients."""
 
+from functools import partial
+
 import tensorflow as tf
 
 from pooling import shared
@@ -79,41 +81,33 @@ def _once(x):
 
 
 def _tensor(name, x):
-    expected = f"{name}: dense tensor with numbers in it expected"
     if not (tf.is_tensor(x) or hasattr(x, "__tf_tensor__")):  # Keras's
         if name != "w":
-            raise TypeError(f"{expected}, came {type(x).__name__}")
+            came = f"came {type(x).__name__}"
+            raise TypeError(f"{name}: dense tensor expected, {came}")
         x = shared.number(name, x)
     try:
         return tf.convert_to_tensor(x)
     except (TypeError, ValueError) as error:  # sparse, ragged, symbolic
         came = f"came {type(x).__name__}"
-        raise TypeError(f"{expected}, {came}") from error
+        raise TypeError(f"{name}: dense tensor expected, {came}") from error
 
 
-def attention_pooling(queries, keys, values, w):
+def attention_pooling(queries, keys, values, w) -> tf.Tensor:
     """Pool like `pooling.numpy.attention_pooling`, with gradients to all four.
 
-    Args:
-        queries: a tensor (m,), sorted or not.
-        keys: a tensor (n,), at least one.
-        values: a tensor (n,) or (n, columns). In a graph, the
-            number of axes and of columns must be known.
-        w: one number, or a tensor of one element; its sign does not
-            matter. (Variables of TensorFlow or Keras will do everywhere.)
-
-    Returns:
-        A tensor (m,) or (m, columns) of the largest type of float that came
-        (16 bits are computed in float32; integers become float32). Forward and
-        (first) backward take O(m + n) memory. A
-        `tf.function` may hold it, but not XLA or a saved model: the blocks are
-        planned in Python.
+    Queries, keys and values are dense tensors or variables (Keras's, too), w
+    is one number or a tensor of one element. The result is a tensor of the
+    largest type of float that came; 16 bits are computed in float32, integers
+    become float32. Forward and (first) backward take O(m + n) memory. A
+    `tf.function` may hold it, with a known number of axes and columns of the
+    values, but not XLA or a saved model: the blocks are planned in Python.
 
     Raises:
-        TypeError: for what is no tensor, or one of other than real numbers.
-        ValueError: for a wrong shape, no keys, NaN or infinity in any
-            argument, or distances whose square overflows. In a graph,
-            which checks when it runs, a `tf.errors.InvalidArgumentError`.
+        TypeError: for what is no such tensor or number.
+        ValueError: as there. In a graph, which checks when it runs, a
+            `tf.errors.InvalidArgumentError`.
+        RuntimeError: for a second derivative.
     """
     given = zip(shared.ROLES, (queries, keys, values, w), strict=True)
     tensors = [_tensor(name, x) for name, x in given]
@@ -126,11 +120,12 @@ def attention_pooling(queries, keys, values, w):
         [*["int64"] * 4, compute],
         name="pooling_is_planned_in_Python_which_XLA_cannot_compile",
     )
-    # Now a tensor with numbers is right, and one without may yet be.
-    for role, x, axes in zip(shared.ROLES, (q, k, v), (1, 1, 2), strict=False):
-        if x.shape.rank not in ((1, 2) if axes == 2 else (None, 1)):
-            expected = f"{role}: a known number of axes expected, at most {axes}"
-            raise ValueError(f"{expected}, came shape {x.shape}")
+    # Eager tensors are checked by now. Of a graph's this must be known.
+    for role, x in zip(shared.ROLES, (q, k, v), strict=False):
+        axes = {1, 2} if x is v else {1, None}
+        if x.shape.rank not in axes:
+            came = f"came shape {x.shape}"
+            raise ValueError(f"{role}: axes {axes} expected, {came}")
     for order in by_query, by_key, nearest, scale:
         order.set_shape([None])
     blocks.set_shape([None, 4])
@@ -152,10 +147,10 @@ def attention_pooling(queries, keys, values, w):
             parts = *(q, k, v * least, w), *prepare(k, w), out * least, grad
             dq, dk, dv, dw = _backward(*parts)
             found = dq / least, dk / least, dv, dw / least
-            finite = [tf.reduce_all(tf.math.is_finite(x)) for x in (grad, *found)]
+            finite = [tf.math.is_finite(x) for x in (grad, *found)]
             check = tf.numpy_function(
-                lambda finite: shared.check_gradients(finite, compute),
-                [tf.stack(finite)],
+                partial(shared.check_gradients, compute),
+                [tf.stack([tf.reduce_all(x) for x in finite])],
                 "bool",
             )
             with tf.control_dependencies([check]):
