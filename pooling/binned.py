@@ -16,6 +16,7 @@ asked for, such as one far from all keys, is answered exactly.
 """
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from pooling import shared
 from pooling.numpy import as_arrays, attention_pooling
@@ -42,7 +43,14 @@ def _grid(w, width, tolerance, cells):
     return cells or int(length / room), length
 
 
-def binned_pooling(queries, keys, values, w, tolerance=1e-5, cells=None):
+def binned_pooling(
+    queries: ArrayLike,
+    keys: ArrayLike,
+    values: ArrayLike,
+    w: ArrayLike,
+    tolerance: float = 1e-5,
+    cells: int | None = None,
+) -> np.ndarray:
     """Pool like `pooling.numpy.attention_pooling`, within a tolerance.
 
     Args:

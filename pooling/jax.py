@@ -33,19 +33,11 @@ def _half(w):
 
 
 def _rows(q, k, w, block, *more):
-    """Cut sorted queries into rows of tiles.
+    """Cut sorted queries, and more arrays (m, ...), into rows of tiles.
 
-    Args:
-        q: (m,).
-        k: (n,).
-        w: ().
-        block: how many scores a tile has at most.
-        more: arrays (m, ...) to cut with the queries.
-
-    Returns:
-        The number of keys in a tile; and, for each row of tiles, the queries,
-        their nearest keys, the first tile that they see, the one after the
-        last, and a part of each further array.
+    A tile has at most `block` scores. Returns the number of keys in a tile;
+    and, for each row of tiles, the queries, their nearest keys, the first tile
+    that they see, the one after the last, and a part of each further array.
     """
     (m,), (n,) = q.shape, k.shape
     width = ceil(n / ceil(n / max(1, int(block**0.5))))

@@ -1,6 +1,7 @@
 """Attention pooling in NumPy, a few queries at a time, and its gradients."""
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from pooling import shared
 
@@ -9,15 +10,7 @@ QUIET = {"over": "ignore", "under": "ignore", "invalid": "ignore"}
 
 
 def as_arrays(queries, keys, values, w):
-    """Make arrays of the type to compute in, and one of float64 of w.
-
-    Returns:
-        The name of the result's type; queries, keys, values and w.
-
-    Raises:
-        TypeError: as `pooling.shared.array`.
-        ValueError: as there.
-    """
+    """Return the result's type; arrays of the type to compute in; and w."""
     given = zip(shared.ROLES, (queries, keys, values), strict=False)
     arrays = [shared.array(name, x) for name, x in given]
     names = [array.dtype.name for array in arrays]
@@ -36,8 +29,8 @@ class _Sorted:
         self.q = q[self.plan.queries, None]  # (m, 1)
         self.k = k[self.plan.keys]  # (n,)
         self.scale = self.plan.scale
-        # (n, columns), within 4
-        self.v = v[self.plan.keys].reshape(len(k), -1) * self.scale
+        v = v[self.plan.keys].reshape(len(k), -1)
+        self.v = v * self.scale  # (n, columns), within 4
         self.w = np.float64(w.item())
         with np.errstate(**QUIET):
             square = min(self.w**2, np.finfo(k.dtype).max)
@@ -50,11 +43,8 @@ class _Sorted:
         nearest = self.k[self.plan.nearest, None]
         offset = nearest - self.q
         for start, stop, low, high in self.plan.blocks:
-            rows, near, k = (
-                slice(start, stop),
-                slice(low, high),
-                self.k[low:high],
-            )
+            rows, near = slice(start, stop), slice(low, high)
+            k = self.k[near]
             shape = stop - start, high - low
             kernel, excess, beyond = (
                 b[: shape[0] * shape[1]].reshape(shape) for b in buffers
@@ -68,7 +58,9 @@ class _Sorted:
             yield rows, near, kernel, excess, beyond
 
 
-def attention_pooling(queries, keys, values, w):
+def attention_pooling(
+    queries: ArrayLike, keys: ArrayLike, values: ArrayLike, w: ArrayLike
+) -> np.ndarray:
     """Average the values with softmax weights of ``-(w (q - k))^2 / 2``.
 
     Args:
@@ -104,23 +96,18 @@ def attention_pooling(queries, keys, values, w):
     return out.reshape(len(x.q), *x.shape[1:])
 
 
-def pooling_gradients(queries, keys, values, w, grad):
+def pooling_gradients(
+    queries: ArrayLike,
+    keys: ArrayLike,
+    values: ArrayLike,
+    w: ArrayLike,
+    grad: ArrayLike,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, float]:
     """Take a gradient back through `attention_pooling`, in O(m + n) memory.
 
-    Args:
-        queries: as there.
-        keys: as there.
-        values: as there.
-        w: as there.
-        grad: derivative of a loss by the result, with its shape.
-
-    Returns:
-        The derivatives by queries, keys, values (with their shapes) and w.
-
-    Raises:
-        TypeError: as there.
-        ValueError: as there, for another shape of grad, and for a derivative
-            that is beyond the type.
+    The first four arguments are as there; grad is the derivative of a loss by
+    the result. It returns those by queries, keys, values and w, and raises a
+    ValueError also for one that is beyond the type.
     """
     x = _Sorted(queries, keys, values, w)
     expected = len(x.q), *x.shape[1:]

@@ -47,7 +47,7 @@ def _prepare(q, k, v, w, plan):
     by_query, by_key, scale = orders
     v = v[by_key].reshape(len(k), -1) * scale
     limit = torch.finfo(q.dtype).max  # with which w means the nearest key
-    w = w.reshape(()).clamp(-limit, limit).to(q.dtype)
+    w = w.reshape(()).clamp(-limit, limit).to(q)
     return orders, (q[by_query], k[by_key], v, w)
 
 
@@ -130,7 +130,7 @@ class _Slopes(_Function):
         shared.check_gradients(str(q.dtype), finite)
         orders = by_query, by_key, by_key
         slopes = map(_unsort, (dq, dk, dv), orders, shapes)
-        return *slopes, dw.to(sharp.dtype).reshape(sharp.shape)
+        return *slopes, dw.to(sharp).reshape(sharp.shape)
 
     @staticmethod
     def backward(ctx, *grads):
@@ -175,7 +175,7 @@ def attention_pooling(
     result, compute = (getattr(torch, name) for name in shared.dtypes(names))
     types = *[compute] * 3, torch.promote_types(w.dtype, compute)
     tensors = (
-        x.to(queries.device, dtype, copy=x.is_inference())
+        x.to(dtype, copy=x.is_inference())
         for x, dtype in zip(tensors, types, strict=True)
     )
     return _Pooling.apply(*tensors)[0].to(result)

@@ -45,8 +45,7 @@ class Plan:
 
     def arrays(self):
         """Return the five arrays."""
-        orders = self.queries, self.keys, self.nearest
-        return *orders, self.blocks, self.scale
+        return tuple(vars(self).values())
 
 
 def _parts(x):
@@ -84,17 +83,16 @@ def array(name: str, x) -> np.ndarray:
             )
     try:
         found = np.asarray(x)
-        if found.dtype == object and all(
-            isinstance(y, Real) for y in found.flat
-        ):
+        objects = found.flat if found.dtype == object else []
+        odd = {type(y).__name__ for y in objects if not isinstance(y, Real)}
+        if found.dtype == object and not odd:
             found = found.astype("float64")
     except OverflowError:
         raise ValueError(f"{expected} one beyond float64") from None
     except Exception as error:  # each framework has its own
         came = f"{type(x).__name__}, an object that NumPy cannot read"
         raise TypeError(f"{expected} {came}") from error
-    if found.dtype == object:
-        odd = {type(y).__name__ for y in found.flat if not isinstance(y, Real)}
+    if odd:
         raise TypeError(f"{expected} object: {', '.join(sorted(odd))}")
     if found.dtype.kind not in "biuf" and found.dtype.name != "bfloat16":
         raise TypeError(f"{expected} {found.dtype}; real ones will do")
@@ -132,9 +130,7 @@ def scales(values: np.ndarray) -> np.ndarray:
 def check_gradients(dtype: str, finite) -> np.bool_:
     """Raise a ValueError for a gradient that is beyond its type.
 
-    Args:
-        dtype: of the gradients.
-        finite: whether the one that came is finite, and those by all four.
+    It is told what is finite: the one that came, and those by all four.
     """
     for name, fine in zip(ROLES, finite[1:], strict=True):
         if finite[0] and not fine:
@@ -148,16 +144,9 @@ def check_gradients(dtype: str, finite) -> np.bool_:
 def dtypes(names, default="float32"):
     """Choose the type of the result, and the type to compute in.
 
-    Args:
-        names: types of queries, keys, values such as ``"float16"``; of w, too,
-            which does not count.
-        default: what integers become.
-
-    Returns:
-        Two names; 16 bits are computed in float32, mixed types become larger.
-
-    Raises:
-        TypeError: for what is neither a real number nor an integer.
+    Names are of the types of queries, keys, values, and of w, which does not
+    count. 16 bits are computed in float32, mixed types become larger, integers
+    the default. What is no real number gets a TypeError.
     """
     for role, name in zip(ROLES, names, strict=False):
         known = "float16", "bfloat16", "float32", "float64", "bool"
@@ -176,11 +165,7 @@ def dtypes(names, default="float32"):
 def check(queries, keys, values, w):
     """Raise a ValueError that names the argument, what it was to be, and is.
 
-    Args:
-        queries: NumPy array of floats, as the others.
-        keys: its type is the one to compute in.
-        values: see `pooling.numpy.attention_pooling`.
-        w: of any number.
+    They are NumPy arrays; the keys have the type to compute in.
     """
     for name, array in [("queries", queries), ("keys", keys)]:
         if array.ndim != 1:
@@ -215,17 +200,7 @@ def check(queries, keys, values, w):
 
 
 def plan(queries, keys, values, w):
-    """Check the input and make a `Plan`, in O(m + n) memory.
-
-    Args:
-        queries: NumPy array (m,) of float32 or float64.
-        keys: the same, (n,).
-        values: the same, (n,) or (n, columns).
-        w: an array of size 1.
-
-    Raises:
-        ValueError: see `check`.
-    """
+    """Check the input, NumPy arrays, and make a `Plan`, in O(m + n) memory."""
     check(queries, keys, values, w)
     cut, w = CUT[str(keys.dtype)], abs(float(w.reshape(())))
     by_query, by_key = np.argsort(queries), np.argsort(keys)

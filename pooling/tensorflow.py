@@ -122,10 +122,9 @@ def attention_pooling(queries, keys, values, w) -> tf.Tensor:
     )
     # Eager tensors are checked by now. Of a graph's this must be known.
     for role, x in zip(shared.ROLES, (q, k, v), strict=False):
-        axes = {1, 2} if x is v else {1, None}
-        if x.shape.rank not in axes:
-            came = f"came shape {x.shape}"
-            raise ValueError(f"{role}: axes {axes} expected, {came}")
+        axes = "one axis or two, known," if x is v else "one axis"
+        if x.shape.rank not in ((1, 2) if x is v else (1, None)):
+            raise ValueError(f"{role}: {axes} expected, came {x.shape}")
     for order in by_query, by_key, nearest, scale:
         order.set_shape([None])
     blocks.set_shape([None, 4])
