@@ -207,8 +207,8 @@ def attention_pooling(queries, keys, values, w) -> jax.Array:
 
     Raises:
         TypeError: for what is no such array or number.
-        ValueError: as there. Inside of `jax.jit` and `jax.vmap`, where there
-            are no numbers yet, those that are wrong give NaN instead.
+        ValueError: as there. Inside of `jax.jit` and `jax.vmap` there are no
+            numbers yet to be looked at: NaN gives NaN, and so may infinity.
         RuntimeError: for a first derivative taken forward (`jax.jvp`).
     """
     given = dict(zip(shared.ROLES, (queries, keys, values, w), strict=True))

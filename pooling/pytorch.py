@@ -64,6 +64,8 @@ class _Function(torch.autograd.Function):
 
     @classmethod
     def vmap(cls, info, axes, *args):
+        if not info.batch_size:
+            raise ValueError("attention_pooling: a batch expected, came none")
         pairs = list(zip(args, axes, strict=True))
         rows = [
             cls.apply(*(x if a is None else x.select(a, i) for x, a in pairs))

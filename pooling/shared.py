@@ -91,7 +91,8 @@ def array(name: str, x) -> np.ndarray:
         raise ValueError(f"{expected} one beyond float64") from None
     except Exception as error:  # each framework has its own
         came = f"{type(x).__name__}, an object that NumPy cannot read"
-        raise TypeError(f"{expected} {came}") from error
+        hint = "a framework's tensors have a module of their own"
+        raise TypeError(f"{expected} {came}; {hint}") from error
     if odd:
         raise TypeError(f"{expected} object: {', '.join(sorted(odd))}")
     if found.dtype.kind not in "biuf" and found.dtype.name != "bfloat16":

@@ -668,6 +668,8 @@ def test_torch_refuses_by_name_what_it_cannot_do():
         assert message in str(caught.value)
     with pytest.raises(TypeError, match=r"vectorize=True.*torch\.func will"):
         functional.jacobian(pool, fixed, vectorize=True)
+    with pytest.raises(ValueError, match="a batch expected, came none"):
+        torch.vmap(pool)(torch.ones(0))
 
 
 def test_torch_refuses_by_name_tensors_without_plain_numbers():
