@@ -16,6 +16,7 @@ asked for, such as one far from all keys, is answered exactly.
 """
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from pooling import shared
 from pooling.numpy import as_arrays, attention_pooling
@@ -29,7 +30,8 @@ REACH = 12.0  # over w: exp(-72) beyond
 
 def _grid(w, width, tolerance, cells):
     """Choose the cells, and a length for the FFT so that none wraps round."""
-    needed = cells or 2 + w * width * np.sqrt(1.15 / 4 * USUAL / tolerance)
+    needed = 2 + w * width * (1.15 / 4 * USUAL) ** 0.5 / tolerance**0.5
+    needed = cells or needed
     if needed > MOST_CELLS:
         raise ValueError(
             f"w, keys: w * range = {w * width:.4g} needs {needed:.3g} cells "
@@ -41,7 +43,14 @@ def _grid(w, width, tolerance, cells):
     return cells or int(length / room), length
 
 
-def binned_pooling(queries, keys, values, w, tolerance=1e-5, cells=None):
+def binned_pooling(
+    queries: ArrayLike,
+    keys: ArrayLike,
+    values: ArrayLike,
+    w: ArrayLike,
+    tolerance: float = 1e-5,
+    cells: int | None = None,
+) -> np.ndarray:
     """Pool like `pooling.numpy.attention_pooling`, within a tolerance.
 
     Args:
@@ -64,21 +73,25 @@ def binned_pooling(queries, keys, values, w, tolerance=1e-5, cells=None):
         ValueError: as there; for a wrong tolerance or cells; and for a product
             of w and the keys' range that needs more than `MOST_CELLS`.
     """
+    tolerance = shared.number("tolerance", tolerance).item()
     if not 0 < tolerance < 1:
         raise ValueError(f"tolerance: between 0 and 1, came {tolerance}")
-    if cells is not None and not (isinstance(cells, int) and cells > 1):
-        raise ValueError(f"cells: an integer from 2 expected, came {cells}")
+    whole = isinstance(cells, (int, np.integer)) and 1 < cells <= MOST_CELLS
+    if cells is not None and not whole:
+        expected = f"cells: an integer from 2 to {MOST_CELLS} expected"
+        raise ValueError(f"{expected}, came {cells!r:.50}")
     dtype, *arrays, w = as_arrays(queries, keys, values, w)
     shared.check(*arrays, w)
     q, k, v = (array.astype("float64", copy=False) for array in arrays)
-    columns = v.reshape(len(k), -1)
+    scale = shared.scales(v)
+    columns = v.reshape(len(k), -1) * scale
     low, high, w = k.min(), k.max(), abs(float(w.item()))
     if len(q) and w:  # queries just outside the keys are common
         low = min(low, max(q.min(), low - 4 / w))
         high = max(high, min(q.max(), high + 4 / w))
     if low == high or not len(q):
         return attention_pooling(queries, keys, values, w)
-    cells, length = _grid(w, high - low, tolerance, cells)
+    cells, length = _grid(w, float(high - low), tolerance, cells)
     step = (high - low) / (cells - 1)
 
     def share(x):
@@ -87,7 +100,8 @@ def binned_pooling(queries, keys, values, w, tolerance=1e-5, cells=None):
         return left, place - left
 
     left, part = share(k)
-    middle = (columns.max(axis=0) + columns.min(axis=0)) / 2
+    least, most = columns.min(axis=0), columns.max(axis=0)
+    middle = (least + most) / 2
     sums = np.empty((columns.shape[1] + 1, cells))
     for row, x in zip(sums, (1, *(columns - middle).T), strict=True):
         row[:] = np.bincount(left, x * (1 - part), cells)
@@ -109,6 +123,7 @@ def binned_pooling(queries, keys, values, w, tolerance=1e-5, cells=None):
     h2 = (w * step) ** 2
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         result = np.transpose(tops) / total[:, None] + middle
+        result = np.clip(result, least, most) / scale
         bound = (
             1.15 / 4 * h2 * np.exp(4 * h2) * (wide + noise[1]) + 2 * noise[0]
         )

@@ -37,42 +37,35 @@ class _Pooling(mx.autograd.Function):
         return mx.nd.array(row, dtype=grad.dtype)
 
 
-def attention_pooling(queries, keys, values, w):
+def attention_pooling(queries, keys, values, w) -> mx.np.ndarray:
     """Pool like `pooling.numpy.attention_pooling`, with gradients to all four.
 
-    Args:
-        queries: an array (m,), sorted or not.
-        keys: an array (n,), at least one.
-        values: an array (n,) or (n, columns).
-        w: one number, or an array of one element; its sign does not
-            matter.
-
-    Returns:
-        An array (m,) or (m, columns) of the largest type of float that came
-        (16 bits are computed in float32; integers become float32). Forward and
-        (first) backward take O(m + n) memory. It needs
-        `mxnet.npx.set_np()`.
+    Queries, keys and values are arrays of `mxnet.np`, w is one number or such
+    an array of one element. The result is an array of the largest type of
+    float that came; float16 is computed in float32, integers become float32.
+    Forward and (first) backward take O(m + n) memory. A second derivative
+    MXNet itself refuses.
 
     Raises:
-        TypeError: for what is no `mxnet.np` array, or one of other
-            than real numbers.
-        ValueError: for a wrong shape, no keys, NaN or infinity in any
-            argument, or distances whose square overflows.
+        TypeError: for what is no such array or number.
+        ValueError: as there; in backward, MXNet prints it and has its own.
+        RuntimeError: without `mxnet.npx.set_np()`.
     """
-    arrays = {"queries": queries, "keys": keys, "values": values}
-    for name, x in arrays.items():
+    if not mx.util.is_np_shape():
+        raise RuntimeError("attention_pooling: npx.set_np() expected, not yet")
+    given = dict(zip(shared.ROLES, (queries, keys, values, w), strict=True))
+    if not isinstance(w, mx.nd.NDArray):
+        given["w"] = mx.np.array(shared.number("w", w), dtype="float64")
+    for name, x in given.items():
         if not isinstance(x, mx.np.ndarray):
             expected = f"{name}: mxnet.np array expected"
             raise TypeError(f"{expected}, came {type(x).__name__}")
-    if isinstance(w, (int, float)):
-        w = mx.np.array(w, dtype="float64")
-    elif not isinstance(w, mx.np.ndarray):
-        raise TypeError(f"w: one number expected, came {type(w).__name__}")
-    names = [np.dtype(x.dtype).name for x in arrays.values()]
+    names = [np.dtype(x.dtype).name for x in given.values()]
     result, compute = shared.dtypes(names)
-    parts = [x.astype(compute) for x in (*arrays.values(), w)]
-    pool = _Pooling([part.asnumpy() for part in parts])
+    *arrays, w = given.values()
+    parts = [x.astype(compute) for x in arrays]
+    pool = _Pooling([x.asnumpy() for x in (*parts, w)])
     if len(queries):
-        row = mx.np.concatenate([part.reshape(-1) for part in parts])
-        return pool(row).astype(result)
+        parts = [x.reshape(-1) for x in (*parts, w.astype(compute))]
+        return pool(mx.np.concatenate(parts)).astype(result)
     return pool.out.astype(result)

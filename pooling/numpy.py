@@ -1,34 +1,22 @@
 """Attention pooling in NumPy, a few queries at a time, and its gradients."""
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from pooling import shared
 
-
-def _array(name, x):
-    try:
-        array = np.asarray(x)
-    except ValueError:  # rows of different lengths
-        array = np.asarray(x, object)
-    if array.dtype.kind not in "biuf":
-        raise TypeError(f"{name}: numbers expected, came {array.dtype}")
-    return array
+# exp(-inf) is 0; gradients are looked at in the end.
+QUIET = {"over": "ignore", "under": "ignore", "invalid": "ignore"}
 
 
 def as_arrays(queries, keys, values, w):
-    """Make arrays of the type to compute in; w keeps its own.
-
-    Returns:
-        The name of the result's type; queries, keys, values and w.
-
-    Raises:
-        TypeError: for an argument that does not hold real numbers.
-    """
-    given = {"queries": queries, "keys": keys, "values": values, "w": w}
-    *arrays, w = (_array(name, x) for name, x in given.items())
+    """Return the result's type; arrays of the type to compute in; and w."""
+    given = zip(shared.ROLES, (queries, keys, values), strict=False)
+    arrays = [shared.array(name, x) for name, x in given]
     names = [array.dtype.name for array in arrays]
     result, compute = shared.dtypes(names, default="float64")
-    return result, *(a.astype(compute, copy=False) for a in arrays), w
+    arrays = (array.astype(compute, copy=False) for array in arrays)
+    return result, *arrays, shared.number("w", w)
 
 
 class _Sorted:
@@ -40,9 +28,11 @@ class _Sorted:
         self.shape = v.shape
         self.q = q[self.plan.queries, None]  # (m, 1)
         self.k = k[self.plan.keys]  # (n,)
-        self.v = v[self.plan.keys].reshape(len(k), -1)  # (n, columns)
+        self.scale = self.plan.scale
+        v = v[self.plan.keys].reshape(len(k), -1)
+        self.v = v * self.scale  # (n, columns), within 4
         self.w = np.float64(w.item())
-        with np.errstate(over="ignore"):
+        with np.errstate(**QUIET):
             square = min(self.w**2, np.finfo(k.dtype).max)
         self.square = np.asarray(square, k.dtype)
 
@@ -53,11 +43,8 @@ class _Sorted:
         nearest = self.k[self.plan.nearest, None]
         offset = nearest - self.q
         for start, stop, low, high in self.plan.blocks:
-            rows, near, k = (
-                slice(start, stop),
-                slice(low, high),
-                self.k[low:high],
-            )
+            rows, near = slice(start, stop), slice(low, high)
+            k = self.k[near]
             shape = stop - start, high - low
             kernel, excess, beyond = (
                 b[: shape[0] * shape[1]].reshape(shape) for b in buffers
@@ -66,13 +53,14 @@ class _Sorted:
             np.subtract(k, self.q[rows], out=excess)
             excess += offset[rows]
             excess *= beyond  # (q - k)^2 - (q - k0)^2
-            with np.errstate(over="ignore", under="ignore"):  # exp(-inf) = 0
-                np.multiply(excess, -self.square / 2, out=kernel)
-                np.exp(kernel, out=kernel)
+            np.multiply(excess, -self.square / 2, out=kernel)
+            np.exp(kernel, out=kernel)
             yield rows, near, kernel, excess, beyond
 
 
-def attention_pooling(queries, keys, values, w):
+def attention_pooling(
+    queries: ArrayLike, keys: ArrayLike, values: ArrayLike, w: ArrayLike
+) -> np.ndarray:
     """Average the values with softmax weights of ``-(w (q - k))^2 / 2``.
 
     Args:
@@ -89,58 +77,67 @@ def attention_pooling(queries, keys, values, w):
         in float64) are left out.
 
     Raises:
-        TypeError: for an argument that does not hold real numbers.
-        ValueError: for a wrong shape, no keys, NaN or infinity in any
-            argument, or distances whose square overflows.
+        TypeError: for an argument that does not hold real numbers, or is a
+            tensor that may carry gradients.
+        ValueError: for a wrong shape, no keys, masked numbers, NaN or infinity
+            in any argument, or distances whose square overflows.
     """
     x = _Sorted(queries, keys, values, w)
     out = np.empty((len(x.q), x.v.shape[1]), x.dtype)
-    for rows, near, kernel, *_ in x.blocks():
-        total = kernel.sum(axis=1, keepdims=True)
-        middle = x.v[near].mean(axis=0)  # long sums lose less, centred
-        mean = kernel @ (x.v[near] - middle) / total + middle
-        out[x.plan.queries[rows]] = mean
+    least, most = x.v.min(axis=0), x.v.max(axis=0)
+    with np.errstate(**QUIET):
+        for rows, near, kernel, *_ in x.blocks():
+            total = kernel.sum(axis=1, keepdims=True)
+            middle = x.v[near].mean(axis=0)  # long sums lose less, centred
+            mean = kernel @ (x.v[near] - middle) / total + middle
+            # Rounding may not take it beyond the type, either.
+            mean = np.clip(mean, least, most) / x.scale
+            out[x.plan.queries[rows]] = mean
     return out.reshape(len(x.q), *x.shape[1:])
 
 
-def pooling_gradients(queries, keys, values, w, grad):
+def pooling_gradients(
+    queries: ArrayLike,
+    keys: ArrayLike,
+    values: ArrayLike,
+    w: ArrayLike,
+    grad: ArrayLike,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, float]:
     """Take a gradient back through `attention_pooling`, in O(m + n) memory.
 
-    Args:
-        queries: as there.
-        keys: as there.
-        values: as there.
-        w: as there.
-        grad: derivative of a loss by the result, with its shape.
-
-    Returns:
-        The derivatives by queries, keys, values (with their shapes) and w.
-
-    Raises:
-        TypeError: as there.
-        ValueError: as there, and for another shape of grad.
+    The first four arguments are as there; grad is the derivative of a loss by
+    the result. It returns those by queries, keys, values and w, and raises a
+    ValueError also for one that is beyond the type.
     """
     x = _Sorted(queries, keys, values, w)
     expected = len(x.q), *x.shape[1:]
-    if np.shape(grad) != expected:
-        came = f"came {np.shape(grad)}"
+    grad = shared.array("grad", grad)
+    if grad.shape != expected:
+        came = f"came {grad.shape}"
         raise ValueError(f"grad: shape {expected} expected, {came}")
     dtype, (m, columns) = x.k.dtype, (len(x.q), x.v.shape[1])
-    grad = np.asarray(grad, dtype).reshape(m, columns)[x.plan.queries]
+    grad = shared.fit("grad", grad, dtype.name)
+    grad = grad.reshape(m, columns)[x.plan.queries]
+    scale = x.scale.min()  # one, as the columns are added up
+    x.v *= scale / x.scale
     dq, dk, dv = np.empty(m, dtype), np.zeros_like(x.k), np.zeros_like(x.v)
     dw = 0.0
-    for rows, near, weights, excess, beyond in x.blocks():
-        weights /= weights.sum(axis=1, keepdims=True)
-        dv[near] += weights.T @ grad[rows]
-        d = grad[rows] @ x.v[near].T  # (rows, near), by the weights
-        d -= (weights * d).sum(axis=1, keepdims=True)
-        d *= weights  # by the scores
-        dw -= np.vdot(excess, d)
-        dq[rows] = np.einsum("ij,ij->i", beyond, d) * x.square
-        apart = np.subtract(x.k[near], x.q[rows], out=beyond)
-        dk[near] -= np.einsum("ij,ij->j", apart, d) * x.square
+    with np.errstate(**QUIET):
+        for rows, near, weights, excess, beyond in x.blocks():
+            weights /= weights.sum(axis=1, keepdims=True)
+            dv[near] += weights.T @ grad[rows]
+            d = grad[rows] @ x.v[near].T  # (rows, near), by the weights
+            d -= (weights * d).sum(axis=1, keepdims=True)
+            d *= weights  # by the scores
+            dw -= np.vdot(excess, d)
+            dq[rows] = np.einsum("ij,ij->i", beyond, d) * x.square
+            apart = np.subtract(x.k[near], x.q[rows], out=beyond)
+            dk[near] -= np.einsum("ij,ij->j", apart, d) * x.square
+        dq, dk, dw = dq / scale, dk / scale, dw * x.w / scale
     results = np.empty_like(dq), np.empty_like(dk), np.empty_like(dv)
     orders = x.plan.queries, x.plan.keys, x.plan.keys
     for result, order, part in zip(results, orders, (dq, dk, dv), strict=True):
         result[order] = part
-    return results[0], results[1], results[2].reshape(x.shape), dw * x.w
+    finite = [np.isfinite(part).all() for part in (grad, *results, dw)]
+    shared.check_gradients(dtype.name, finite)
+    return results[0], results[1], results[2].reshape(x.shape), dw

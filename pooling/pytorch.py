@@ -6,7 +6,6 @@ centred, it is off by up to 0.001 in float32. This is off by 0.000001.
 """
 
 import torch
-from torch.autograd.function import once_differentiable
 
 from pooling import shared
 
@@ -29,28 +28,96 @@ def _blocks(q, k, w, plan):
         yield rows, near, kernel, excess, beyond
 
 
-class _Pooling(torch.autograd.Function):
-    """Sorted queries, keys, values; backwards, the weights are made anew."""
+def _plan(*tensors):
+    try:
+        arrays = [x.numpy(force=True) for x in tensors]
+    except (RuntimeError, TypeError) as error:
+        raise TypeError(
+            "queries, keys, values, w, gradient: tensors with numbers to be "
+            "read expected; neither torch.export nor vectorize=True will do, "
+            "torch.func will"
+        ) from error
+    return shared.plan(*arrays[:4])
+
+
+def _prepare(q, k, v, w, plan):
+    """Sort, give values two axes and the scale, and w the others' type."""
+    orders = plan.queries, plan.keys, plan.scale
+    orders = [torch.from_numpy(x).to(q.device) for x in orders]
+    by_query, by_key, scale = orders
+    v = v[by_key].reshape(len(k), -1) * scale
+    limit = torch.finfo(q.dtype).max  # with which w means the nearest key
+    w = w.reshape(()).clamp(-limit, limit).to(q)
+    return orders, (q[by_query], k[by_key], v, w)
+
+
+def _unsort(x, order, shape):
+    return torch.empty_like(x).index_copy_(0, order, x).reshape(shape)
+
+
+class _Function(torch.autograd.Function):
+    """What `torch.func` has to know: a batch goes one by one, jvp not."""
 
     @staticmethod
-    def forward(ctx, q, k, v, w, plan):
+    def setup_context(ctx, inputs, output):
+        ctx.save_for_backward(*inputs)
+
+    @classmethod
+    def vmap(cls, info, axes, *args):
+        if not info.batch_size:
+            raise ValueError("attention_pooling: a batch expected, came none")
+        pairs = list(zip(args, axes, strict=True))
+        rows = [
+            cls.apply(*(x if a is None else x.select(a, i) for x, a in pairs))
+            for i in range(info.batch_size)
+        ]
+        columns = zip(*rows, strict=True)
+        return tuple(torch.stack(x) for x in columns), (0,) * len(rows[0])
+
+    @staticmethod
+    def jvp(ctx, *tangents):
+        raise RuntimeError(f"{shared.ONCE}one taken forward (jvp)")
+
+
+class _Pooling(_Function):
+    """The average; backwards, the plan and the weights are made anew."""
+
+    @staticmethod
+    def forward(q, k, v, w):
+        shape = *q.shape, *v.shape[1:]
+        plan = _plan(q, k, v, w)
+        (by_query, _, scale), (q, k, v, w) = _prepare(q, k, v, w, plan)
         out = q.new_empty(len(q), v.shape[1])
         for rows, near, kernel, *_ in _blocks(q, k, w, plan):
             middle = v[near].mean(dim=0)  # long sums lose less, centred
             torch.matmul(kernel, v[near] - middle, out=out[rows])
             out[rows] /= kernel.sum(dim=1, keepdim=True)
             out[rows] += middle
-        ctx.save_for_backward(q, k, v, w)
-        ctx.plan = plan
-        return out
+        # Rounding may not take it beyond the type, either.
+        out = out.clamp(v.amin(dim=0), v.amax(dim=0)).div_(scale)
+        return (_unsort(out, by_query, shape),)
 
     @staticmethod
-    @once_differentiable
     def backward(ctx, grad):
-        q, k, v, w = ctx.saved_tensors
-        dq, dk, dv, dw = map(torch.zeros_like, (q, k, v, w))
+        return _Slopes.apply(*ctx.saved_tensors, grad)
+
+
+class _Slopes(_Function):
+    """The gradients of the average."""
+
+    @staticmethod
+    def forward(q, k, v, w, grad):
+        plan = _plan(q, k, v, w, grad[:0])
+        shapes = [x.shape for x in (q, k, v)]
+        sharp, columns = w, plan.scale.size
+        (by_query, by_key, scale), given = _prepare(q, k, v, w, plan)
+        q, k, v, w = given
+        least = scale.min()  # one, as the columns are added up
+        v *= least / scale
+        grad = grad.reshape(len(q), columns)[by_query]
+        dq, dk, dv, dw = map(torch.zeros_like, given)
         square = (w**2).clamp(max=torch.finfo(w.dtype).max)
-        for rows, near, weights, excess, beyond in _blocks(q, k, w, ctx.plan):
+        for rows, near, weights, excess, beyond in _blocks(q, k, w, plan):
             weights /= weights.sum(dim=1, keepdim=True)
             dv[near] += weights.T @ grad[rows]
             d = grad[rows] @ v[near].T  # (rows, near), by the weights
@@ -60,54 +127,57 @@ class _Pooling(torch.autograd.Function):
             dq[rows] = beyond.mul_(d).sum(dim=1)
             apart = torch.sub(k[near], q[rows, None], out=beyond)
             dk[near] -= apart.mul_(d).sum(dim=0)
-        return dq * square, dk * square, dv, dw * w, None
+        dq, dk, dw = dq * square / least, dk * square / least, dw * w / least
+        finite = [x.isfinite().all().item() for x in (grad, dq, dk, dv, dw)]
+        shared.check_gradients(str(q.dtype), finite)
+        orders = by_query, by_key, by_key
+        slopes = map(_unsort, (dq, dk, dv), orders, shapes)
+        return *slopes, dw.to(sharp).reshape(sharp.shape)
+
+    @staticmethod
+    def backward(ctx, *grads):
+        raise RuntimeError(f"{shared.ONCE}a second one")
 
 
-def attention_pooling(queries, keys, values, w):
+def attention_pooling(
+    queries: torch.Tensor, keys: torch.Tensor, values: torch.Tensor, w
+) -> torch.Tensor:
     """Pool like `pooling.numpy.attention_pooling`, with gradients to all four.
 
-    Args:
-        queries: a tensor (m,), sorted or not.
-        keys: a tensor (n,), at least one.
-        values: a tensor (n,) or (n, columns).
-        w: one number, or a tensor of one element; its sign does not
-            matter.
-
-    Returns:
-        A tensor (m,) or (m, columns) of the largest type of float that came
-        (16 bits are computed in float32; integers become float32). Forward and
-        (first) backward take O(m + n) memory. Blocks are
-        planned on the CPU, wherever the tensors are.
+    Queries, keys and values are dense tensors on one device, w is one number
+    or a tensor of one element. The result is a tensor of the largest type of
+    float that came; 16 bits are computed in float32, integers become float32.
+    Blocks are planned on the CPU. Forward and (first) backward take O(m + n)
+    memory; `torch.func` may map it and take gradients.
 
     Raises:
-        TypeError: for what is no tensor, or one of other than real numbers.
-        ValueError: for a wrong shape, no keys, NaN or infinity in any
-            argument, different devices, or distances whose square overflows.
+        TypeError: for what is no such tensor or number.
+        ValueError: as there, and for different devices.
+        RuntimeError: for second and forward-mode derivatives, and jit.trace.
     """
-    tensors = {"queries": queries, "keys": keys, "values": values}
-    for name, x in tensors.items():
-        if not isinstance(x, torch.Tensor):
-            raise TypeError(
-                f"{name}: tensor expected, came {type(x).__name__}"
-            )
-        if x.device != queries.device:
+    if torch.jit.is_tracing():
+        came = "came torch.jit.trace, which would keep one input's blocks"
+        raise RuntimeError(f"attention_pooling: eager mode expected, {came}")
+    if not isinstance(w, torch.Tensor):
+        w = torch.from_numpy(shared.number("w", w))
+    tensors = queries, keys, values, w
+    for name, x in zip(shared.ROLES, tensors, strict=True):
+        came = type(x).__name__
+        dense = isinstance(x, torch.Tensor) and not x.is_nested
+        if dense:
+            came += f", {x.layout} on {x.device}"
+            dense = x.layout is torch.strided and not x.is_meta
+            dense = dense and not torch.masked.is_masked_tensor(x)
+        if not dense:
+            raise TypeError(f"{name}: dense tensor expected, came {came}")
+        if name != "w" and x.device != queries.device:
             came = f"{name}: {queries.device} expected, came {x.device}"
             raise ValueError(f"{came}; queries, keys, values share a device")
-    names = [str(x.dtype).removeprefix("torch.") for x in tensors.values()]
-    result, compute = (getattr(torch, n) for n in shared.dtypes(names))
-    q, k, v = (x.to(compute) for x in tensors.values())
-    if not isinstance(w, (torch.Tensor, int, float)):
-        raise TypeError(f"w: one number expected, came {type(w).__name__}")
-    if not isinstance(w, torch.Tensor):
-        w = torch.tensor(w, dtype=compute)
-    w = w.to(q.device, compute)
-    plan = shared.plan(*(x.detach().cpu().numpy() for x in (q, k, v, w)))
-    by_query, by_key = (
-        torch.from_numpy(order).to(q.device)
-        for order in (plan.queries, plan.keys)
+    names = [str(x.dtype).removeprefix("torch.") for x in tensors]
+    result, compute = (getattr(torch, name) for name in shared.dtypes(names))
+    types = *[compute] * 3, torch.promote_types(w.dtype, compute)
+    tensors = (
+        x.to(dtype, copy=x.is_inference())
+        for x, dtype in zip(tensors, types, strict=True)
     )
-    columns = v[by_key].reshape(len(k), -1)
-    out = _Pooling.apply(q[by_query], k[by_key], columns, w.reshape(()), plan)
-    unsorted = torch.empty_like(by_query)
-    unsorted[by_query] = torch.arange(len(q), device=q.device)
-    return out[unsorted].reshape(len(q), *values.shape[1:]).to(result)
+    return _Pooling.apply(*tensors)[0].to(result)

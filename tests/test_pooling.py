@@ -3,6 +3,10 @@
 import importlib
 import subprocess
 import sys
+import warnings
+from datetime import date
+from decimal import Decimal
+from fractions import Fraction
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -389,6 +393,432 @@ def test_jax_pools_where_it_compiles_and_over_many_widths():
         jax.grad(pool)(np.nan)
 
 
+# What users have: kinds of input, and what each must be, or be told.
+
+W2 = {
+    "float16": np.float16(2),
+    "float32": np.float32(2),
+    "float64": np.float64(2),
+    "longdouble": np.longdouble(2),
+    "int64": np.int64(2),
+    "uint8": np.uint8(2),
+    "no axis": np.array(2.0),
+    "one axis": np.array([2]),
+    "two axes": np.array([[2.0]]),
+    "other bytes first": np.array([2.0], ">f4"),
+    "objects": np.array([2.0], object),
+    "list": [2.0],
+    "fraction": Fraction(2),
+    "no mask": np.ma.array([2.0], mask=[False]),
+}
+NO_W = {
+    "complex128": 2j,
+    "complex64": np.complex64(2),
+    "an array of complex": np.array(2j),
+    "<U1": "4",
+    "|S1": b"4",
+    "NoneType": None,
+    "date": date(2026, 1, 1),
+    "datetime64": np.datetime64("2026"),
+    "timedelta64": np.timedelta64(2),
+    "Decimal": Decimal(2),
+    "dict": {},
+    "shape (2,)": [2.0, 3.0],
+    "shape (0,)": [],
+    "1 of 1 masked": np.ma.masked,
+    "1 of 2 masked": np.ma.array([1.0, 2.0], mask=[True, False]),
+    "beyond float64": -(10**400),
+    "NaN or infinite": np.float32(np.inf),
+}
+
+
+def test_w_may_be_any_one_number(of):
+    q, k, v = (of.make(x) for x in data(9, 14))
+    expected = of.back(of.raw(q, k, v, 2.0))
+    for kind, w in {**W2, "own": of.make(2), "[own]": of.make([2])}.items():
+        assert of.back(of.raw(q, k, v, w)).tolist() == expected.tolist(), kind
+    one = of.back(of.raw(q, k, v, 1))
+    for w in (True, np.True_, of.make(1, "bool")):
+        assert of.back(of.raw(q, k, v, w)).tolist() == one.tolist()
+
+
+def test_what_is_no_w_is_named(of, framework):
+    q, k, v = (of.make(x) for x in data(9, 14))
+    cases = dict(NO_W)
+    if framework != "mxnet":  # which has none
+        cases["complex"] = of.make(2j, "complex64")
+    for came, w in cases.items():
+        with pytest.raises((TypeError, ValueError), match=r"^w: ") as caught:
+            of.raw(q, k, v, w)
+        assert came.removeprefix("an array of ") in str(caught.value), came
+
+
+def test_w_beyond_the_type_means_the_nearest_key(of):
+    q, k, v = (of.make(x) for x in ([0.1, 2.2], [0, 1, 2], [5, 6, 7]))
+    for w in (1e300, -1e300, np.float64(1e300), of.make(1e300, "float64")):
+        assert of.back(of.raw(q, k, v, w)).tolist() == [5, 7]
+
+
+@pytest.mark.parametrize("columns", [(), (2,)], ids=str)
+def test_values_near_the_largest_number_do_not_overflow(of, columns):
+    limits = {"float16": 65504, "float32": 3.4e38, "float64": 1.79e308}
+    q, k, _ = data(40, 60, dtype="float64")
+    v = np.random.default_rng(3).choice([-1, 1, 0.5], (40, *columns))
+    for dtype, largest in limits.items():
+        by = np.array([largest, 1]) if columns else largest
+        out = of.pool(q, k, v * by, w=4, dtype=dtype)
+        expected = exact(*(x.astype(dtype) for x in (q, k, v)), 4)
+        assert (abs(out / by - expected) <= 2 * TOLERANCE[dtype]).all()
+        same = of.pool(q, k, np.full(40, largest), w=4, dtype=dtype)
+        np.testing.assert_allclose(same, largest, rtol=1e-3)
+
+
+def test_an_integer_is_not_forced_into_16_bits(of):
+    q, v = of.make([1, 2], "float16"), of.make([100_000, 100_000], "int32")
+    assert of.back(of.raw(q, q, v, 1)) == pytest.approx([100_000] * 2)
+
+
+def test_gradients_of_huge_values_are_right_or_named(framework, capfd):
+    q, k, v = data(9, 14, dtype="float64")
+    v /= abs(v).max()
+    weights = np.ones(14)
+    small = gradients(framework, [q, k, v, np.float64(0.1)], weights)
+    large = gradients(framework, [q, k, v * 1.7e308, np.float64(0.1)], weights)
+    for i, by in enumerate((1.7e308, 1.7e308, 1, 1.7e308)):
+        small_i, large_i = np.asarray(small[i]), np.asarray(large[i])
+        np.testing.assert_allclose(large_i, small_i * by, rtol=1e-8)
+    with pytest.raises(Exception, match=r"beyond|Check failed") as caught:
+        gradients(framework, [q, k, v * 1.7e308, np.float64(4)], weights)
+    if framework == "mxnet":  # prints what went wrong, and has its own error
+        said = capfd.readouterr().out
+    else:
+        said = str(caught.value)
+    assert "queries: gradient within" in said
+    assert "float64 expected, came one beyond" in said
+
+
+def test_far_outside_the_nearest_key_is_still_found(of):
+    far = [1e15, -1e15]
+    assert of.pool(far, [1, 2, 3], [5, 6, 7], w=2).tolist() == [7, 5]
+
+
+MASKED = np.ma.array([1.0, 99.0, 3.0], mask=[0, 1, 0])
+TAKEN = {
+    "no mask": np.ma.array(ONES),
+    "mask of nothing": np.ma.array(ONES, mask=[0, 0, 0]),
+    "other bytes first": np.array(ONES, ">f8"),
+    "long": np.array(ONES, np.longdouble),
+    "unsigned": np.ones(3, "u8"),
+    "bool": np.ones(3, bool),
+    "objects": np.array([1, 1.0, Fraction(1)], object),
+    "read-only": np.broadcast_to(1.0, 3),
+    "strided": np.ones(6)[::2],
+}
+REFUSED = {
+    "1 of 3 masked": MASKED,
+    "complex128": np.ones(3) * 1j,
+    "<U1": np.array(["1", "2", "3"]),
+    "datetime64": np.array(["2026"] * 3, "M8[Y]"),
+    "object: NoneType": np.array([1, None, 3]),
+    "object: Decimal": np.array([Decimal(1)] * 3),
+    "[('a', '<f4')]": np.ones(3, [("a", "f4")]),
+    "(1, 3)": np.ones((1, 3)).view(np.matrix),
+}
+
+
+class csr_matrix:
+    """Like SciPy's, which is no array to NumPy, either."""
+
+
+LISTS = {
+    "1 of 1 masked": [1.0, np.ma.masked, 3.0],
+    "1 of 3 masked": [[1.0, 2.0, 3.0], MASKED],
+    "object: csr_matrix": csr_matrix(),
+    "object: set": {1.0},
+    "object: generator": (x for x in ONES),
+    "beyond float64": [1, 2, 10**400],
+}
+
+
+@pytest.mark.parametrize("framework", ["numpy", "jax", "binned"])
+@pytest.mark.parametrize("role", range(3), ids=shared.ROLES[:3])
+def test_numpys_other_arrays_are_taken_or_named(framework, role):
+    if framework == "jax":
+        framework_or_skip("jax")
+    pool = binned.binned_pooling
+    if framework != "binned":
+        module = importlib.import_module(f"pooling.{framework}")
+        pool = module.attention_pooling
+    for kind, x in TAKEN.items():
+        arrays = [ONES, ONES, ONES]
+        arrays[role] = x
+        assert np.asarray(pool(*arrays, 2)).tolist() == [1, 1, 1], kind
+    cases = REFUSED if framework == "jax" else {**LISTS, **REFUSED}
+    for came, x in cases.items():
+        arrays[role] = x
+        with pytest.raises((TypeError, ValueError)) as caught:
+            pool(*arrays, 2)
+        said = str(caught.value)
+        assert said.startswith(f"{shared.ROLES[role]}: "), came
+        assert came in said
+    if framework == "numpy":
+        for x in cases.values():
+            with pytest.raises((TypeError, ValueError), match=r"^grad: "):
+                pooling_gradients(ONES, ONES, ONES, 2, x)
+
+
+def test_a_mask_is_never_ignored(of, framework):
+    with pytest.raises(
+        (TypeError, ValueError), match=r"^queries: .* came .*as"
+    ):
+        of.raw(MASKED, MASKED, MASKED, 4)
+
+
+def test_numpy_does_not_lose_a_tensors_gradients(framework):
+    own = FRAMEWORKS[framework].module
+    if framework == "numpy":
+        return
+    tensors = {
+        "pytorch": lambda m: m.ones(3, requires_grad=True),
+        "tensorflow": lambda m: m.Variable(ONES),
+        "mxnet": lambda m: m.np.ones(3),
+    }
+    from pooling.numpy import attention_pooling
+
+    module = framework_or_skip(framework)
+    if framework == "jax":
+        pool = module.grad(lambda v: attention_pooling(ONES, ONES, v, 4).sum())
+        with pytest.raises(TypeError, match=r"^values: .* came .*Tracer"):
+            pool(module.numpy.ones(3))
+        plain = attention_pooling(ONES, ONES, module.numpy.ones(3), 4)
+        assert plain.tolist() == [1, 1, 1]
+        return
+    tensor = tensors[framework](module)
+    for v in (tensor, [tensor[0]] * 3):
+        for pool in (attention_pooling, binned.binned_pooling):
+            with pytest.raises(
+                TypeError, match=rf"^values: .* of {own}, whose"
+            ):
+                pool(ONES, ONES, v, 4)
+
+
+def test_torch_func_maps_and_differentiates():
+    torch = framework_or_skip("pytorch")
+    from pooling.pytorch import attention_pooling
+
+    arrays = [*data(9, 14, (2,), dtype="float64"), np.float64(2)]
+    tensors = [torch.tensor(x) for x in arrays]
+    full = pooling_gradients(*arrays, np.ones((14, 2)))
+    loss = lambda *args: attention_pooling(*args).sum()  # noqa: E731
+    slopes = torch.func.grad(loss, (0, 1, 2, 3))
+    for got, expected in zip(slopes(*tensors), full, strict=True):
+        np.testing.assert_allclose(got, expected, rtol=1e-9, atol=1e-12)
+    widths = torch.tensor([0.5, 2.0, 9.0], dtype=torch.float64)
+    many = torch.vmap(slopes, in_dims=(None, None, None, 0))(
+        *tensors[:3], widths
+    )
+    for got, expected in zip(many, full, strict=True):
+        np.testing.assert_allclose(got[1], expected, rtol=1e-9, atol=1e-12)
+    q, k, v, w = tensors
+    rows = torch.func.jacrev(lambda v: attention_pooling(q, k, v, w))(v[:, 0])
+    np.testing.assert_allclose(rows.sum(dim=0), full[2][:, 0], rtol=1e-9)
+    with torch.inference_mode():
+        q, k, v = (torch.tensor(x) for x in arrays[:3])
+    w = w.clone().requires_grad_()
+    attention_pooling(q, k, v, w).sum().backward()
+    assert w.grad == pytest.approx(full[3])
+
+
+def test_torch_refuses_by_name_what_it_cannot_do():
+    torch = framework_or_skip("pytorch")
+    from torch.autograd import forward_ad, functional
+
+    from pooling.pytorch import attention_pooling
+
+    x = torch.tensor([1.0, 2.0, 3.5])
+    w = torch.tensor(2.0, requires_grad=True)
+    pool = lambda w: attention_pooling(x * 1.3, x, x, w)  # noqa: E731
+    loss = lambda w: pool(w).sum()  # noqa: E731
+
+    def dual():
+        with forward_ad.dual_level():
+            return pool(forward_ad.make_dual(w.detach(), w.detach()))
+
+    def twice():
+        (slope,) = torch.autograd.grad(loss(w), w, create_graph=True)
+        slope.backward()
+
+    fixed = w.detach()
+    forward, second = "came one taken forward", "came a second one"
+    refused = [
+        (forward, dual),
+        (forward, lambda: torch.func.jvp(pool, (fixed,), (fixed,))),
+        (forward, lambda: torch.func.hessian(loss)(fixed)),
+        (second, lambda: torch.func.grad(torch.func.grad(loss))(fixed)),
+        (second, twice),
+        (second, lambda: functional.hessian(loss, fixed)),  # was 0
+        (second, lambda: functional.jvp(pool, fixed, fixed)),  # was 0
+        ("torch.jit.trace", lambda: torch.jit.trace(pool, (fixed,))),
+    ]
+    for message, do in refused:
+        with warnings.catch_warnings(), pytest.raises(RuntimeError) as caught:
+            warnings.simplefilter("ignore")  # PyTorch's, of what it retires
+            do()
+        assert str(caught.value).startswith("attention_pooling: ")
+        assert message in str(caught.value)
+    with pytest.raises(TypeError, match=r"vectorize=True.*torch\.func will"):
+        functional.jacobian(pool, fixed, vectorize=True)
+    with pytest.raises(ValueError, match="a batch expected, came none"):
+        torch.vmap(pool)(torch.ones(0))
+
+
+def test_torch_refuses_by_name_tensors_without_plain_numbers():
+    torch = framework_or_skip("pytorch")
+    from pooling.pytorch import attention_pooling
+
+    x = torch.tensor([1.0, 2.0, 3.5])
+    mask = torch.tensor([True, False, True])
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # some are prototypes
+        odd = {
+            "sparse_coo": x.to_sparse(),
+            "meta": x.to("meta"),
+            "nested": torch.nested.nested_tensor([x, x, x]),
+            "MaskedTensor": torch.masked.masked_tensor(x, mask),
+            "complex64": x * 1j,
+            "float8": x.to(torch.float8_e4m3fn),
+            "list": [x[0]] * 3,
+        }
+        for role in range(4):
+            for came, tensor in odd.items():
+                given = [x, x, x, torch.tensor(2.0)]
+                given[role] = tensor
+                with pytest.raises((TypeError, ValueError)) as caught:
+                    attention_pooling(*given)
+                said = str(caught.value)
+                assert said.startswith(f"{shared.ROLES[role]}: ")
+                assert came in said or came in ("nested", "list")
+    plain = attention_pooling(x, x, x, 2)
+    for same in (torch.nn.Parameter(x), (x * 1j).conj().imag * -1):
+        assert torch.equal(attention_pooling(x, x, same, 2), plain)
+
+
+def test_tensorflow_refuses_by_name_what_it_cannot_do():
+    tf = framework_or_skip("tensorflow")
+    import keras
+
+    from pooling.tensorflow import attention_pooling
+
+    x = tf.constant([1.0, 2.0, 3.5])
+    odd = {
+        "SparseTensor": tf.sparse.from_dense(x),
+        "RaggedTensor": tf.ragged.constant([[1.0], [2.0], [3.0]]),
+        "KerasTensor": keras.Input((3,)),
+        "complex64": tf.cast(x, "complex64"),
+        "string": tf.constant(["1", "2", "3"]),
+        "list": [x[0]] * 3,
+        "MaskedArray": MASKED,
+    }
+    for role in range(3):
+        for came, tensor in odd.items():
+            given = [x, x, x, 2.0]
+            given[role] = tensor
+            with pytest.raises(TypeError) as caught:
+                attention_pooling(*given)
+            assert str(caught.value).startswith(f"{shared.ROLES[role]}: ")
+            assert came in str(caught.value)
+
+    w = tf.Variable(2.0)
+    with tf.GradientTape() as outer:
+        with tf.GradientTape() as tape:
+            loss = tf.reduce_sum(attention_pooling(x * 1.3, x, x, w))
+        slope = tape.gradient(loss, w)
+    with pytest.raises(RuntimeError, match="came a second one"):
+        outer.gradient(slope, w)
+
+    pool = lambda v: attention_pooling(x, x, v, 2.0)  # noqa: E731
+    with pytest.raises(
+        ValueError, match=r"values: .* known, expected, came <unk"
+    ):
+        tf.function(pool, [tf.TensorSpec(None)])(x)
+    compiled = tf.function(pool, jit_compile=True)
+    with pytest.raises(tf.errors.InvalidArgumentError, match="which_XLA_can"):
+        compiled(x)
+
+
+def test_jax_takes_second_derivatives_but_none_forward_only(monkeypatch):
+    jax = framework_or_skip("jax")
+    from pooling.jax import attention_pooling
+
+    jnp = jax.numpy
+    monkeypatch.setattr(shared, "BLOCK", 12)  # several tiles
+    arrays = [jnp.asarray(x) for x in (*data(5, 4), np.float32(1.3))]
+
+    def dense(q, k, v, w):
+        scores = -((w * (q[:, None] - k)) ** 2) / 2
+        return ((jax.nn.softmax(scores, axis=1) @ v) ** 2).sum()
+
+    ours = lambda *args: (attention_pooling(*args) ** 2).sum()  # noqa: E731
+    expected = jax.hessian(dense, (0, 1, 2, 3))(*arrays)
+    for twice in (
+        jax.hessian(ours, (0, 1, 2, 3)),
+        jax.jacrev(jax.jacrev(ours, (0, 1, 2, 3)), (0, 1, 2, 3)),
+    ):
+        jax.tree.map(
+            lambda x, y: np.testing.assert_allclose(x, y, atol=2e-4),
+            twice(*arrays),
+            expected,
+        )
+    for forward in (jax.jacfwd(ours), lambda *args: jax.jvp(ours, args, args)):
+        with pytest.raises(RuntimeError, match="came one taken forward"):
+            forward(*arrays)
+
+
+def test_jax_names_arrays_that_it_cannot_take():
+    jax = framework_or_skip("jax")
+    from jax.experimental.sparse import BCOO
+
+    from pooling.jax import attention_pooling
+
+    x = jax.numpy.ones(3)
+    odd = {
+        "BCOO": BCOO.fromdense(x),
+        "complex64": x * 1j,
+        "key<fry>": jax.random.key(0),
+        "list": [1.0, 2.0, 3.0],
+        "beyond float32": np.full(3, 1e300),  # as JAX has no float64 now
+    }
+    for role in range(3):
+        for came, array in odd.items():
+            given = [x, x, x, 2.0]
+            given[role] = array
+            with pytest.raises((TypeError, ValueError)) as caught:
+                attention_pooling(*given)
+            assert str(caught.value).startswith(f"{shared.ROLES[role]}: ")
+            assert came in str(caught.value)
+    with pytest.raises(TypeError, match=r"^w: .* complex64"):
+        jax.jit(lambda w: attention_pooling(x, x, x, w))(2j)
+
+
+def test_mxnet_names_other_arrays_and_its_switch():
+    mx = framework_or_skip("mxnet")
+    from pooling.mxnet import attention_pooling
+
+    mx.npx.set_np()
+    x = mx.np.ones(3)
+    for role in range(4):
+        given = [x, x, x, 2.0]
+        given[role] = mx.nd.ones(3)
+        with pytest.raises(TypeError, match=r"mxnet\.np array .* NDArray"):
+            attention_pooling(*given)
+    mx.npx.reset_np()
+    try:
+        with pytest.raises(RuntimeError, match=r"attention_pooling: npx\.set"):
+            attention_pooling(x, x, x, 2.0)
+    finally:
+        mx.npx.set_np()
+
+
 @pytest.mark.skipif(
     not Path("/proc/self").exists(), reason="needs Linux's /proc"
 )
@@ -452,11 +882,28 @@ def test_binning_says_what_it_cannot_do():
         binned.binned_pooling(*arrays, 1e6)
     with pytest.raises(ValueError, match=r"tolerance: .* came 0"):
         binned.binned_pooling(*arrays, 4, 0)
-    for cells in (1, 2.5):
+    for cells in (1, 2.5, True, np.float64(9), "9", 10**400):
         with pytest.raises(ValueError, match="cells: an integer"):
             binned.binned_pooling(*arrays, 4, cells=cells)
+    for tolerance in (None, "1e-4", 1j, np.ma.masked, [1e-4, 1e-4]):
+        with pytest.raises(
+            (TypeError, ValueError), match=r"^tolerance: one nu"
+        ):
+            binned.binned_pooling(*arrays, 4, tolerance)
     with pytest.raises(ValueError, match="keys: at least one"):
         binned.binned_pooling([1], [], [], 4)
+
+
+def test_binning_takes_numpys_scalars_and_the_largest_values():
+    q, k, v = data(50, 40, dtype="float64")
+    pool = binned.binned_pooling
+    expected = pool(q, k, v, 2.0, 1e-4, cells=100)
+    for cells in (np.int64(100), np.uint8(100)):
+        got = pool(q, k, v, np.float32(2), np.float64(1e-4), cells)
+        assert got.tolist() == expected.tolist()
+    v /= abs(v).max()
+    huge = pool(q, k, v * 1.79e308, 2, np.float32(1e-3))
+    assert abs(huge / 1.79e308 - exact(q, k, v, 2)).max() <= 2e-3
 
 
 def test_binning_takes_lists_equal_keys_no_queries_and_keeps_the_type():
