@@ -1,6 +1,7 @@
 """Draw README's figure from the NumPy cells of lesson 02: `make figure`.
 
-The three poolings side by side: average, nonparametric, and learned.
+The three poolings side by side: average, nonparametric, and learned; below
+each, how much weight each query gives to each key.
 """
 
 import sys
@@ -10,6 +11,7 @@ import matplotlib as mpl
 
 mpl.use("agg")
 
+import numpy as np
 from matplotlib import pyplot as plt
 
 import d2lmini as d2l
@@ -20,37 +22,61 @@ TARGET = ROOT / "docs" / "three-poolings.svg"
 METADATA = {"Date": None, "Creator": None}  # the same bytes each time
 
 
+def weights(found, w):
+    """Return the attention weights, (n_test, n_train); rows add to 1."""
+    scores = -((w * (found["x_test"][:, None] - found["x_train"])) ** 2) / 2
+    unnormalized = np.exp(scores - scores.max(axis=1, keepdims=True))
+    return unnormalized / unnormalized.sum(axis=1, keepdims=True)
+
+
 def draw(found, target):
-    """Draw the three fits into one SVG file.
+    """Draw the three fits, and below each its weights, into one SVG file.
 
     Args:
         found: the variables of lesson 02.
         target: path of the file.
     """
-    d2l.set_figsize((9, 2.8))
-    figure, axes = plt.subplots(1, 3, sharey=True, layout="constrained")
-    mean = [found["y_train"].mean()] * len(found["x_test"])
+    d2l.set_figsize((9, 4.2))
     panels = [
-        ("average pooling", mean, found["mse_average"]),
-        (
-            "attention pooling, w = 1",
-            found["y_one"],
-            found["mse_nonparametric"],
-        ),
+        ("average pooling", 0, found["mse_average"]),
+        ("attention pooling, w = 1", 1, found["mse_nonparametric"]),
         (
             f"learned, w = {found['w_good']:.2f}",
-            found["y_good"],
+            found["w_good"],
             found["mse_good"],
         ),
     ]
-    for ax, (title, y_hat, error) in zip(axes, panels, strict=True):
-        ax.plot(found["x_train"], found["y_train"], "o", color="0.6", ms=4)
-        ax.plot(found["x_test"], found["y_truth"], label="Truth")
-        ax.plot(found["x_test"], y_hat, "--", lw=2, label="Pred")
-        ax.set(title=f"{title}\ntest MSE {error:.3f}", xlabel="x")
-        ax.grid(alpha=0.3)
-    axes[0].set_ylabel("y")
-    axes[0].legend()
+    figure, (fits, maps) = plt.subplots(
+        *(2, len(panels)),
+        sharex=True,
+        sharey="row",
+        layout="constrained",
+        height_ratios=[3, 2],
+    )
+    x = found["x_test"]
+    largest = weights(found, found["w_good"]).max()
+    for fit, heat, (title, w, error) in zip(fits, maps, panels, strict=True):
+        alpha = weights(found, w)
+        fit.plot(found["x_train"], found["y_train"], "o", color="0.6", ms=4)
+        fit.plot(x, found["y_truth"], label="Truth")
+        fit.plot(x, alpha @ found["y_train"], "--", label="Pred")
+        fit.set_title(f"{title}\ntest MSE {error:.3f}")
+        fit.grid(alpha=0.3)
+        image = heat.imshow(
+            alpha.T,
+            "Reds",
+            aspect="auto",
+            interpolation="none",
+            origin="lower",
+            extent=(x[0], x[-1], 0, alpha.shape[1]),
+            vmin=0,
+            vmax=largest,
+        )
+        heat.set_xlabel("query x")
+    fits[0].set_ylabel("y")
+    fits[0].legend()
+    maps[0].set_ylabel("keys, in order")
+    figure.colorbar(image, ax=maps, label="weight")
     figure.savefig(target, metadata=METADATA)
 
 
