@@ -222,6 +222,47 @@ print((time.process_time() - start) / 10)
     ]
 
 
+HEATMAPS = """
+import os; os.environ["MPLBACKEND"] = "agg"
+import io, time, numpy as np, d2lmini as d2l
+from matplotlib import pyplot as plt
+
+def like_d2l(matrices, xlabel, ylabel):
+    rows, columns, *_ = matrices.shape
+    fig, axes = plt.subplots(
+        rows, columns, figsize=(2.5, 2.5), sharex=True, sharey=True
+    )
+    for ax, matrix in zip(axes.flat, matrices.reshape(-1, 10, 10)):
+        image = ax.imshow(matrix, cmap="Reds")
+    for ax in axes[-1]:
+        ax.set_xlabel(xlabel)
+    for ax in axes[:, 0]:
+        ax.set_ylabel(ylabel)
+    fig.colorbar(image, ax=axes, shrink=0.6)
+
+d2l.use_svg_display()
+matrices = np.random.default_rng(0).random((8, 8, 10, 10))
+for show in like_d2l, d2l.show_heatmaps, like_d2l, d2l.show_heatmaps:
+    start = time.process_time()
+    show(matrices, "keys", "queries")
+    plt.savefig(io.BytesIO(), format="svg")
+    plt.close()
+    print(time.process_time() - start)  # the first two load fonts and more
+"""
+
+
+def heatmaps(rounds):
+    """Measure 64 heatmaps beside a function that draws them as d2l's does."""
+    ratios = []
+    for _ in range(rounds):
+        command = [sys.executable, "-c", HEATMAPS]
+        said = subprocess.check_output(command, cwd=ROOT, text=True).split()
+        *_, theirs, ours = map(float, said)
+        ratios.append(ours / theirs)
+    what = "8 x 8 heatmaps of 10 x 10 / drawn as by d2l's function (CPU)"
+    return ratio_row(what, ratios, "1")
+
+
 def table(rounds):
     """Return all that is measured here as a Markdown table."""
     rows = [
@@ -231,6 +272,7 @@ def table(rounds):
         lab(rounds),
         *animator(rounds),
         script(2 * rounds),
+        heatmaps(rounds),
     ]
     return "\n".join(f"| {' | '.join(row)} |" for row in rows)
 
