@@ -2,34 +2,49 @@
 
 from inspect import signature
 
+import numpy as np
+
 from d2lmini.arrays import to_numpy
 
 
-def check(*answers):
-    """Run a decorated function's asserts on answers, and print what is wrong.
+def check(exercise):
+    """Run a function's asserts on the answers that its parameters name.
 
-    Arrays of any framework reach it as NumPy's, and so does what a learner's
-    function returns. ``...`` and None are still to do.
+    Annotations say what is expected: the shape of numbers, ``str``, or for a
+    function a lambda, from its inputs to its result's shape. None: a number.
     """
+    given, shapes, answers = exercise.__globals__, exercise.__annotations__, {}
+    try:
+        for n in signature(exercise).parameters:
+            answers[n] = plain(n, given.get(n, ...), shapes.get(n, ()))
+        with np.errstate(all="ignore"):  # what is NaN fails the asserts
+            exercise(**answers)
+        said = "right."
+    except AssertionError as error:
+        said = f"not yet. {error}"
+    except Exception as error:  # of a learner's function
+        said = f"not yet. Your code raised {type(error).__name__}: {error}"
+    print(f"{exercise.__name__.replace('_', ' ').capitalize()}: {said}")
 
-    def run(exercise):
-        title = exercise.__name__.replace("_", " ").capitalize()
-        try:
-            exercise(*map(plain, signature(exercise).parameters, answers))
-            print(f"{title}: right.")
-        except AssertionError as error:
-            print(f"{title}: not yet. {error}")
-        except Exception as error:  # whatever an unfinished answer raises
-            print(f"{title}: not yet. {type(error).__name__}: {error}")
 
-    return run
-
-
-def plain(name, answer):
-    """Return an answer (texts and dicts as they are), if it is one yet."""
+def plain(name, answer, shape):
+    """Return a text, or floats of a shape (axes of length 1 are free)."""
     assert answer is not ... and answer is not None, f"{name} is still to do."
-    if callable(answer) and not hasattr(answer, "dtype"):
-        return lambda *inputs: plain(f"What {name} returns", answer(*inputs))
-    if isinstance(answer, tuple):
-        return tuple(plain(name, part) for part in answer)
-    return answer if isinstance(answer, str | dict) else to_numpy(answer)
+    if callable(shape) and shape is not str:
+        assert callable(answer), f"{name}: expected a function."
+        return lambda *x: plain(f"What {name} returns", answer(*x), shape(*x))
+    words = {str: "a text", (): "a number"}.get(shape, f"shape {shape}")
+    kind, shape = (str, ()) if shape is str else (float, shape)
+    try:
+        if isinstance(answer, list | tuple):
+            answer = [np.squeeze(to_numpy(part)) for part in answer]
+        array = to_numpy(answer)
+        assert shape or array.dtype != bool  # True is no number
+        array = array.astype(kind, casting="same_kind")
+    except Exception:
+        words = f"{words}, got {type(answer).__name__}"
+        raise AssertionError(f"{name}: expected {words}.") from None
+    fits = np.squeeze(array).shape == tuple(n for n in shape if n != 1)
+    assert fits, f"{name}: expected {words}, got shape {array.shape}."
+    assert kind is str or np.isfinite(array).all(), f"{name}: has NaN or inf."
+    return array.reshape(shape)[()]
