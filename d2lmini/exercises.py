@@ -11,7 +11,7 @@ def check(exercise):
     """Run a function's asserts on the answers that its parameters name.
 
     Annotations say what is expected: the shape of numbers, ``str``, or for a
-    function a lambda, from its inputs to its result's shape. None: a number.
+    function a lambda from its inputs to its result's shape; without, a number.
     """
     given, shapes, answers = exercise.__globals__, exercise.__annotations__, {}
     try:
@@ -33,7 +33,8 @@ def plain(name, answer, shape):
     if callable(shape) and shape is not str:
         assert callable(answer), f"{name}: expected a function."
         return lambda *x: plain(f"What {name} returns", answer(*x), shape(*x))
-    words = {str: "a text", (): "a number"}.get(shape, f"shape {shape}")
+    words = {str: "a text", (): "a number"}
+    words = words.get(shape, f"numbers of shape {shape}")
     kind, shape = (str, ()) if shape is str else (float, shape)
     try:
         if isinstance(answer, list | tuple):

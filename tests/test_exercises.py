@@ -6,6 +6,7 @@ import pytest
 
 from tools import exercises, lesson, wrong_answers
 from tools.frameworks import FRAMEWORKS, why_missing
+from tools.in_process import execute
 
 SOLUTION = '''\
 from zlib import crc32
@@ -181,15 +182,22 @@ def pool_by_keys(x_q, x_k, y, w, size):  # a whole row of scores at once
 }
 
 
+@cache
+def exercises_of(number):
+    """The exercises of a lesson in NumPy, each with the names before it."""
+    name = next(n for n in lesson.names() if n.startswith(number))
+    return list(wrong_answers.exercises_of(name, "numpy"))
+
+
 @pytest.mark.parametrize("where", PLANTED, ids=str)
 def test_a_check_that_names_a_method_tests_for_it(where):
-    name = next(n for n in lesson.names() if n.startswith(where[0]))
-    for title, solutions, check, names in wrong_answers.exercises_of(
-        name, "numpy"
-    ):
-        if title.startswith(f"Exercise {where[1]}:"):
-            said = wrong_answers.said_of(solutions, check, names)
-            assert said.endswith(": right.\n")
-            planted = [*solutions, PLANTED[where]]
-            said = wrong_answers.said_of(planted, check, names)
-            assert ": not yet. " in said and "raised" not in said
+    number = where[1]
+    title, solutions, check, names = exercises_of(where[0])[number - 1]
+    names = dict(names)
+    assert title.startswith(f"Exercise {number}:")
+    for source in solutions:
+        execute(source, names, "answer")
+    assert wrong_answers.said_of(check, names).endswith(": right.\n")
+    execute(PLANTED[where], names, "planted")
+    said = wrong_answers.said_of(check, names)
+    assert ": not yet. " in said and "raised" not in said
