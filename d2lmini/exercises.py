@@ -30,11 +30,11 @@ def check(exercise):
 def plain(name, answer, shape):
     """Return a text, or floats of a shape (axes of length 1 are free)."""
     assert answer is not ... and answer is not None, f"{name} is still to do."
+    got = type(answer).__name__
     if callable(shape) and shape is not str:
-        assert callable(answer), f"{name}: expected a function."
+        assert callable(answer), f"{name}: expected a function, got {got}."
         return lambda *x: plain(f"What {name} returns", answer(*x), shape(*x))
-    words = {str: "a text", (): "a number"}
-    words = words.get(shape, f"numbers of shape {shape}")
+    ask = {str: "a text", (): "a number"}.get(shape, f"numbers, shape {shape}")
     kind, shape = (str, ()) if shape is str else (float, shape)
     try:
         if isinstance(answer, list | tuple):
@@ -43,9 +43,8 @@ def plain(name, answer, shape):
         assert shape or array.dtype != bool  # True is no number
         array = array.astype(kind, casting="same_kind")
     except Exception:
-        words = f"{words}, got {type(answer).__name__}"
-        raise AssertionError(f"{name}: expected {words}.") from None
+        raise AssertionError(f"{name}: expected {ask}, got {got}.") from None
     fits = np.squeeze(array).shape == tuple(n for n in shape if n != 1)
-    assert fits, f"{name}: expected {words}, got shape {array.shape}."
+    assert fits, f"{name}: expected {ask}, got shape {array.shape}."
     assert kind is str or np.isfinite(array).all(), f"{name}: has NaN or inf."
     return array.reshape(shape)[()]

@@ -514,8 +514,12 @@ def said_of(check, capsys, **answers):
         ([1, 2], 3.0, "not yet. The numbers are too small."),
         ((2, 3), [[3]], "right."),
         (np.float32([[2], [3]]), np.array(3), "right."),
-        ([2, 3, 4], 3, "numbers: expected shape (2,), got shape (3,)."),
-        ([2, [3, 4]], 3, "numbers: expected shape (2,), got list."),
+        (
+            [2, 3, 4],
+            3,
+            "numbers: expected numbers, shape (2,), got shape (3,).",
+        ),
+        ([2, [3, 4]], 3, "numbers: expected numbers, shape (2,), got list."),
         ([2, np.nan], 3, "numbers: has NaN or inf."),
         ([2, 3], "three", "width: expected a number, got str."),
         ([2, 3], True, "width: expected a number, got bool."),
@@ -549,8 +553,11 @@ def exercise_1(pair: lambda n: (n,)):
         (lambda n: variants(framework, [1.0, 3.0])[0], "right."),
         (lambda n: (variants(framework, [1.0])[0], 3), "right."),
         (lambda n: 1 / 0, "not yet. Your code raised ZeroDivisionError: "),
-        (lambda n: [1], "not yet. What pair returns: expected shape (2,), "),
-        ([1, 3], "not yet. pair: expected a function."),
+        (
+            lambda n: [1],
+            "not yet. What pair returns: expected numbers, shape (2,), ",
+        ),
+        ([1, 3], "not yet. pair: expected a function, got list."),
     ]:
         assert said_of(check, capsys, pair=pair).startswith(said)
 
