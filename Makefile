@@ -101,8 +101,8 @@ mutants: setup ## plant faults by rule and count which the check sees
 	@$(RUN) -m tools.mutants --frameworks '$(CHOICE)' \
 	$(if $(SAMPLE),--sample $(SAMPLE)) $(if $(FAMILIES),--families '$(FAMILIES)')
 
-answers: setup ## plant faults in solutions and see what self-checks say
-	@$(RUN) -m tools.wrong_answers
+answers: setup ## give answers of all kinds to the self-checks: are they fair?
+	@$(RUN) -m tools.wrong_answers --frameworks '$(CHOICE)'
 
 surroundings: setup ## re-execute the notebooks in changed surroundings
 	@$(RUN) -m tools.surroundings --frameworks '$(CHOICE)'

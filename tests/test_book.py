@@ -117,16 +117,22 @@ def test_an_exercise_shows_a_stub_and_folds_the_rest():
     text = made(
         "### Exercise 1: Double it\n\nDouble `x`.\n\n"
         + code("y = 2 * x  # (n,)", ":tags: [solution]")
-        + code(
-            "@d2l.check(y)\ndef exercise_1(y):\n    assert y", ":tags: [check]"
-        )
+        + code("@check\ndef exercise_1(y):\n    assert y", ":tags: [check]")
+        + '+++ {"tags": ["hint"]}\n\nLook.\n\n'
+        + '+++ {"tags": ["hint"]}\n\nDo.\n\n'
         + '+++ {"tags": ["answer"]}\n\nTwice.\n\n+++\n\nNext.\n'
     ).text
-    shown, check, rest = re.split(r":{6}\{dropdown\} .*\n", text)
+    shown, *folded = re.split(r":{6}\{dropdown\} ", text)
     assert "y = ...  # (n,)" in shown
-    assert "2 * x" not in shown + check
-    assert "@d2l.check(y)" in check
-    assert "2 * x" in rest and rest.index("Twice.") < rest.index("::::::\n")
+    for part, title, words in zip(
+        folded,
+        ["Self-check", "A first hint", "A second hint", "Solution"],
+        ["@check\n", "Look.", "Do.", "Twice."],
+        strict=True,
+    ):
+        assert part.startswith(f"{title}\n")
+        assert part.index(words) < part.index("::::::\n")
+        assert ("2 * x" in part) == (title == "Solution")
 
 
 def test_formulas_comments_and_predictions_are_made_for_a_page():

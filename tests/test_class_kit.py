@@ -95,6 +95,8 @@ def test_what_is_handed_out_holds_no_solution(name, framework):
         assert answer.split("\n\n")[0].strip() not in sources(notebook)
         count += 1
     assert count >= 3
+    for hint in exercises.HINTS:
+        assert sources(notebook).count(f"<summary>{hint}</summary>") == count
 
 
 @pytest.mark.parametrize("framework", FRAMEWORKS)
@@ -213,7 +215,7 @@ def test_the_teachers_page_has_minutes_answers_and_times(made):
     assert f"About {kit.MINUTES.search(lesson.cells[0].source)[1]} min" in text
     for _, answer in parts(lesson, FRAMEWORK):
         assert answer.strip() in text
-    for heading in ("One query", "Random weights", "Exercise 1: A transl"):
+    for heading in ("One query", "Random weights", "Exercise 2: A transl"):
         assert heading in text
     rows = [line.split("|") for line in text.splitlines() if "|" in line]
     asked = sum(int(row[2]) for row in rows[2:])

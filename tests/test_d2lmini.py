@@ -18,6 +18,7 @@ from matplotlib.dates import AutoDateLocator
 from nbclient import NotebookClient
 
 import d2lmini as d2l
+import handson
 from tools.frameworks import FRAMEWORKS
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -677,45 +678,69 @@ assert get_ipython() is None
     assert (done.stdout, done.stderr, done.returncode) == ("", "", 0)
 
 
-@pytest.mark.parametrize(
-    ("answers", "said"),
-    [
-        ((..., 3.0), "Exercise 1: not yet. numbers is still to do.\n"),
-        (([1, 2], None), "Exercise 1: not yet. width is still to do.\n"),
-        (([1, 2], 3.0), "Exercise 1: not yet. The numbers are too small.\n"),
-        (([[1]], 3.0), "Exercise 1: right.\n"),
-        (([9, 9], [1, 2, 3]), "Exercise 1: not yet. ValueError: operands "),
-    ],
-)
-def test_a_self_check_says_what_is_wrong(answers, said, capsys):
-    @d2l.check(*answers)
-    def exercise_1(numbers, width):
-        assert numbers.min() > 1 or numbers.ndim == 2, (
-            "The numbers are too small."
-        )
-        assert numbers * width is not None
+def said_of(check, capsys, **answers):
+    """What a self-check prints of answers, without the exercise's name."""
+    exec(f"@handson.check\n{check}", {"handson": handson, "np": np, **answers})
+    title, _, said = capsys.readouterr().out.partition(": ")
+    assert title == "Exercise 1" and said.count("\n") == 1
+    return said.strip()
 
-    assert capsys.readouterr().out.startswith(said)
+
+@pytest.mark.parametrize(
+    ("numbers", "width", "said"),
+    [
+        (..., 3.0, "not yet. numbers is still to do."),
+        ([2, 3], None, "not yet. width is still to do."),
+        ([1, 2], 3.0, "not yet. The numbers are too small."),
+        ((2, 3), [[3]], "right."),
+        (np.float32([[2], [3]]), np.array(3), "right."),
+        (
+            [2, 3, 4],
+            3,
+            "numbers: expected numbers, shape (2,), got shape (3,).",
+        ),
+        ([2, [3, 4]], 3, "numbers: expected numbers, shape (2,), got list."),
+        ([2, np.nan], 3, "numbers: has NaN or inf."),
+        ([2, None], 3, "numbers: expected numbers, shape (2,), got list."),
+        ([2, 3], "three", "width: expected a number, got str."),
+        ([2, 3], True, "width: expected a number, got bool."),
+        ([2, 3], 3j, "width: expected a number, got complex."),
+        ([2, 3], {"w": 3}, "width: expected a number, got dict."),
+        ([2, 3], len, "width: expected a number, got builtin"),
+    ],
+    ids=str,
+)
+def test_a_self_check_says_what_is_wrong(numbers, width, said, capsys):
+    check = """
+def exercise_1(numbers: (2,), width):
+    assert type(width) is np.float64
+    assert numbers.min() > 1, "The numbers are too small."
+"""
+    found = said_of(check, capsys, numbers=numbers, width=width)
+    assert found.removeprefix("not yet. " * (said != found)).startswith(said)
+    assert said_of(check, capsys, width=3) == (
+        "not yet. numbers is still to do."  # its cell was not run
+    )
 
 
 def test_a_self_check_gets_what_a_function_returns_as_numpy(framework, capsys):
-    def unfinished(x):
-        return ...
-
-    def pair(x):
-        return variants(framework, [1.0, 2.0])[0], 3.0
-
-    for answer in (unfinished, pair):
-
-        @d2l.check(answer)
-        def exercise_2(answer):
-            first, second = answer(1)
-            assert type(first) is np.ndarray and second == 3
-
-    assert capsys.readouterr().out.splitlines() == [
-        "Exercise 2: not yet. What answer returns is still to do.",
-        "Exercise 2: right.",
-    ]
+    check = """
+def exercise_1(pair: lambda n: (n,)):
+    first, second = pair(2)
+    assert type(first) is np.float64 and second == 3
+"""
+    for pair, said in [
+        (lambda n: ..., "not yet. What pair returns is still to do."),
+        (lambda n: variants(framework, [1.0, 3.0])[0], "right."),
+        (lambda n: (variants(framework, [1.0])[0], 3), "right."),
+        (lambda n: 1 / 0, "not yet. Your code raised ZeroDivisionError: "),
+        (
+            lambda n: [1],
+            "not yet. What pair returns: expected numbers, shape (2,), ",
+        ),
+        ([1, 3], "not yet. pair: expected a function, got list."),
+    ]:
+        assert said_of(check, capsys, pair=pair).startswith(said)
 
 
 def test_the_module_offers_just_its_names_in_few_lines():

@@ -1,21 +1,21 @@
 """Make a learner's stub, and the folded solution, from a lesson's solution.
 
 In a source, an exercise is a question, then one or more code cells tagged
-``solution``, a code cell tagged ``check`` and a prose cell tagged ``answer``.
-A notebook shows a stub where the solution stood, and after the check a folded
-text with the solution's code and the answer.
+``solution``, a code cell tagged ``check``, two prose cells tagged ``hint`` and
+one tagged ``answer``. A notebook shows a stub where the solution stood, and
+after the check each hint, folded, and the solution's code with the answer.
 """
 
 import ast
 import copy
 
+FORM = "solution, check, two hints, answer"  # what an exercise is made of
+HINTS = "A first hint", "A second hint"
 FOLDED = """\
 <details>
-<summary>Solution</summary>
+<summary>{title}</summary>
 
-{code}
-
-{answer}
+{text}
 
 </details>"""
 
@@ -73,10 +73,10 @@ def header(node, lines):
     return "\n".join(x for x in kept if x.strip() and x.strip()[0] != "#")
 
 
-def folded(solutions, answer):
-    """Return the prose that hides the solutions' code and the answer."""
-    code = "\n\n".join(f"```python\n{source}\n```" for source in solutions)
-    return FOLDED.format(code=code, answer=answer.strip())
+def folded(title, *parts):
+    """Return prose of which only the title is seen until it is opened."""
+    text = "\n\n".join(part.strip() for part in parts)
+    return FOLDED.format(title=title, text=text)
 
 
 def for_learners(cells):
@@ -85,40 +85,47 @@ def for_learners(cells):
     Args:
         cells: those of the source, each with ``kind``, ``source``, ``tags``.
     """
-    shown, solutions = [], []
+    shown, solutions, titles = [], [], iter(HINTS)
     for cell in cells:
         cell = copy.copy(cell)
         if "solution" in cell.tags:
-            solutions.append(cell.source)
+            solutions.append(f"```python\n{cell.source}\n```")
             cell.source = stub(cell.source)
             cell.tags = ["stub"]
+        elif "check" in cell.tags:
+            titles = iter(HINTS)
+        elif "hint" in cell.tags:
+            cell.source = folded(next(titles, HINTS[-1]), cell.source)
         elif "answer" in cell.tags:
-            cell.source = folded(solutions, cell.source)
+            cell.source = folded("Solution", *solutions, cell.source)
             cell.tags, solutions = ["solution"], []
         shown.append(cell)
     return shown
 
 
 def problems(cells):
-    """Yield (cell, what) where an exercise does not have its three parts.
+    """Yield (cell, what) where an exercise does not have all of its parts.
 
     Args:
         cells: the cells of one framework, in order.
     """
-    wanted = {"solution": "check", "check": "answer", "answer": None}
-    expected, last = None, None
+    after = ["check", "hint", "hint", "answer"]  # a solution, or several
+    missing, last = [], None
     for cell in cells:
-        part = next((tag for tag in cell.tags if tag in wanted), None)
-        if part == "solution" and expected in (None, "check"):
+        part = next((t for t in cell.tags if t in ["solution", *after]), "")
+        if part == "solution" and missing in ([], after):
             if not stub(cell.source):
                 yield cell, "a solution that leaves the learner nothing to do"
             if not cell.heading.startswith("Exercise"):
                 yield cell, "a solution that stands under no exercise"
-        elif part and part != expected:
-            yield cell, f"'{part}' is out of place: solution, check, answer"
-        elif not part and expected == "answer" and cell.kind == "code":
-            yield cell, "expected the answer here, after the check"
-        expected = wanted[part] if part else expected
+            missing = after
+        elif part and missing[:1] != [part]:
+            yield cell, f"'{part}' is out of place: expected {FORM}"
+            missing = []
+        elif part:
+            missing = missing[1:]
+        elif missing and missing != after and cell.kind == "code":
+            yield cell, f"expected a prose cell tagged '{missing[0]}' here"
         last = cell
-    if expected:
-        yield last, f"the last exercise has no {expected}"
+    if missing:
+        yield last, f"the last exercise has no {missing[0]}: expected {FORM}"

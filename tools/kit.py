@@ -57,7 +57,8 @@ The notebooks have not been run, on purpose. At each *Predict*, write down a
 guess; then run the cell, and open what is folded below it.
 
 In an exercise, put your answer where `...` stands, run the cell and the one
-below it: it says what is still wrong, until it says "right."
+below it: it says what is still wrong, until it says "right." Two hints are
+folded below it.
 """
 TEACHER = """\
 # For the teacher: {title}
@@ -134,8 +135,8 @@ def solved(lesson, framework):
         if cell is None:  # of the notebook only
             continue
         made.source = PROMISE.sub("", cell.source)
-        if "answer" in cell.tags:
-            made.source = f"**Answer.** {cell.source.strip()}"
+        for tag in {"hint", "answer"} & set(cell.tags):
+            made.source = f"**{tag.capitalize()}.** {cell.source.strip()}"
         if cell.tags:
             made.metadata["tags"] = cell.tags
     return notebook

@@ -29,9 +29,9 @@ PACKAGES = PYPROJECT["tool"]["hatch"]["build"]["targets"]["wheel"]["packages"]
 MOST_LINES = 12  # in a cell; a class may have MOST_CLASS_LINES
 MOST_CLASS_LINES = 20
 MOST_COLUMNS = 79
-# Tags that are not frameworks: the check's tolerances, and the three parts of
-# an exercise (see exercises.py).
-OTHER_TAGS = ("rtol-", "atol-", "solution", "check", "answer")
+# Tags that are not frameworks: the check's tolerances, and the parts of an
+# exercise (see exercises.py).
+OTHER_TAGS = ("rtol-", "atol-", "solution", "check", "hint", "answer")
 # Tags of cells that are shown on a slide, and what is shown of them.
 SLIDES = {"slide": "code and output", "slide-output": "output only"}
 # The metadata of every notebook: nothing of any machine.

@@ -105,16 +105,18 @@ def page(lesson, outputs, repository=""):
     if not found:
         raise LessonError(f"{lesson.name}: 'about N minutes' is missing")
     made = Page(lesson.name, title, int(found[1]))
-    parts, solutions = [], []
+    parts, solutions, titles = [], [], iter(exercises.HINTS)
     for cells in units(lesson):
         cell = cells[0]
         if cell.kind == "markdown" and "answer" in cell.tags:
             parts.append(folded(solutions, cell))
             solutions = []
+        elif "hint" in cell.tags:
+            parts.append(fold(next(titles), prose(cell.source)))
         elif cell.kind == "markdown":
             parts.append(prose(cell.source))
         elif "check" in cell.tags:  # to be run, so of no use on a page
-            inside = code(cell.source)
+            inside, titles = code(cell.source), iter(exercises.HINTS)
             parts.append(label(lesson, cell) + fold("Self-check", inside))
         else:
             if "solution" in cell.tags:

@@ -106,6 +106,8 @@ def sections(cells):
         if cell.kind == "code":
             found[-1].items += [cell] if cell.slide else []
             continue
+        if "hint" in cell.tags:  # of an exercise: slides have its title only
+            continue
         for level, title, text in parts(COMMENT.sub("", cell.source)):
             if level:
                 above = next((s for s in found[::-1] if s.level == 2), None)
