@@ -14,7 +14,8 @@ from anyarray import (
     require,
 )  # fmt: skip
 
-FMTS = ("C0-", "C3--", "C2-.", "C1:")  # d2l's, in colours all can tell apart
+FMTS = ("-", "m--", "g-.", "r:")  # d2l's, in colours that all can tell apart:
+COLORS = {letter: f"C{i}" for i, letter in enumerate("brgmyck")}
 
 
 def use_svg_display():
@@ -63,8 +64,9 @@ def draw(axes, X, Y, legend, fmts):
         lines = [axes.plot(*xy)[0] for xy in zip(X, Y, looks, strict=True)]
     for i, line in enumerate(lines):
         line.set_label(legend[i] if i < len(legend) else "_")
-        if i >= len(fmts):  # a format that comes again has another colour
-            line.set_color(f"C{i}")
+        color = COLORS.get(line.get_color(), line.get_color())
+        # A format that comes again has another colour.
+        line.set_color(color if i < len(fmts) else f"C{i}")
     if lines and legend:
         axes.legend()
     return lines
@@ -112,7 +114,7 @@ def plot_kernel_reg(x_test, y_truth, y_hat, x_train, y_train):
     y_train = as_column(y_train, "y_train", x_train.size)
     use_svg_display()
     axes = plt.figure(figsize=(4.5, 3)).add_subplot()
-    draw(axes, [x, x], [y_truth, y_hat], ["Truth", "Pred"], ["-", "C1--"])
+    draw(axes, [x, x], [y_truth, y_hat], ["Truth", "Pred"], ["-", "r--"])
     set_axes(axes, "x", "y", None, None, "linear", "linear")
     axes.plot(x_train, y_train, "o", color="0.2", alpha=0.4, mew=0, zorder=1)
     axes.margins(x=0.02)

@@ -76,7 +76,7 @@ def draw(found, target):
     fits[0].set_ylabel("y")
     fits[0].legend()
     maps[0].set_ylabel("keys, in order")
-    figure.colorbar(image, ax=maps, label="weight")
+    figure.colorbar(image, ax=maps, label="weight", pad=0.01)
     figure.savefig(target, metadata=METADATA)
 
 
