@@ -5,7 +5,7 @@ No framework is imported here: an array says by its methods whose it is.
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import date
+from datetime import UTC, date
 from typing import Any
 from warnings import warn
 
@@ -50,6 +50,8 @@ def to_numpy(value: Any) -> np.ndarray:
     if value is None:
         return np.ma.masked
     if isinstance(value, date):
+        if getattr(value, "tzinfo", None):  # Matplotlib counts in UTC, too
+            value = value.astimezone(UTC).replace(tzinfo=None)
         return np.array(value, "M8[us]")
     value = value.data() if hasattr(value, "list_data") else value  # Gluon
     if hasattr(value, "asnumpy"):  # MXNet; before detach, which it has too
@@ -125,8 +127,8 @@ def as_lines(value: Any, name: str) -> list[np.ndarray]:
 
 def as_size(value: Any, name: str) -> list[float]:
     """Return two positive numbers, such as a figure's inches."""
-    size = as_column(value, name, 2)
-    ok = size.min() > 0 and size.max() < np.inf
+    size = as_array(value, name, 0)
+    ok = size.shape == (2,) and size.min() > 0 and size.max() < np.inf
     require(ok, name, "two positive numbers", value)
     return size.tolist()
 

@@ -7,7 +7,7 @@ import os
 import pickle
 import subprocess
 import sys
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import nbformat
@@ -319,7 +319,8 @@ BAD_PLOTS = {
     "^fmts: .*'zz'": lambda: d2l.plot(X, Y6, fmts=["zz"]),
     "^xscale: .*'zz'": lambda: d2l.plot(X, Y6, xscale="zz"),
     "^figsize: .*-1": lambda: d2l.plot(X, Y6, figsize=(3, -1)),
-    r"^figsize: .*\(3,\)": lambda: d2l.set_figsize((1, 2, 3)),
+    r"^figsize: .*\(1, 2, 3\)": lambda: d2l.set_figsize((1, 2, 3)),
+    "^figsize: .*inf": lambda: d2l.set_figsize((1, float("inf"))),
     r"^y_hat: expected shape \(6,\), got shape \(5,\)": (
         lambda: d2l.plot_kernel_reg(X, Y6, Y6[:5], X, X)
     ),
@@ -349,7 +350,7 @@ BAD_PLOTS = {
     ),
     r"^figsize: .*\(0, 1\)": lambda: d2l.plot(X, Y6, figsize=(0, 1)),
     r"^figsize: .*\(1, -1\)": lambda: d2l.Animator(figsize=(1, -1)),
-    "^figsize: .*2,.* got int 3": (
+    "^figsize: expected two positive numbers, got int 3": (
         lambda: d2l.show_heatmaps(Y6[None], "k", "q", figsize=3)
     ),
     "^yscale: .*'square'": lambda: d2l.Animator(yscale="square"),
@@ -473,6 +474,7 @@ def test_what_is_masked_is_a_gap_and_sets_no_scale():
     [
         [date(2026, 1, day) for day in (1, 2, 3)],
         [datetime(2026, 1, day) for day in (1, 2, 3)],
+        [datetime(2026, 1, day, tzinfo=UTC) for day in (1, 2, 3)],
         np.arange("2026-01-01", "2026-01-04", dtype="M8[D]"),
         np.arange("2026-01-01", "2026-01-04", dtype="M8[D]").astype("M8[ns]"),
     ],
