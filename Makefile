@@ -8,10 +8,8 @@ PYTHON := $(shell for p in python3.11 python3.12 python3.13 python3 python; do \
 endif
 VENV ?= .venv
 RUN = $(VENV)/$(if $(filter Windows_NT,$(OS)),Scripts,bin)/python
-# WARM=1 forks kernels from a process that has imported the libraries.
-WARMLY = $(if $(WARM),-m tools.warm $(RUN))
-PYTEST_ALONE = $(RUN) $(WARMLY) -m pytest -n $(WORKERS) --dist loadfile
-PYTEST = $(PYTEST_ALONE) --nbval --ignore tests/browser --ignore tests/hub \
+PYTEST = $(RUN) -m pytest -n $(WORKERS) --dist loadfile \
+	--nbval --ignore tests/browser --ignore tests/hub \
 	-p tools.nbsight.plugin -o 'nbsight_rerun=make nbval NOTEBOOK={path}'
 CHOICE = $(or $(FRAMEWORK),$(FRAMEWORKS))
 NOTEBOOK ?=
@@ -60,7 +58,7 @@ test: setup lint check ## lint, check, run the tests, re-execute all notebooks
 	$(or $(addprefix notebooks/,$(CHOICE)),notebooks)
 
 notebooks: setup ## generate and execute the notebooks from notebooks/source
-	@$(RUN) $(WARMLY) -m tools.build --frameworks '$(CHOICE)' \
+	@$(RUN) -m tools.build --frameworks '$(CHOICE)' \
 	--lesson '$(LESSON)' $(if $(FORCE),--force)
 
 check: setup ## prove that the committed notebooks are what the sources give
@@ -71,7 +69,7 @@ nbval: setup ## re-execute notebooks and compare (NOTEBOOK=path for just one)
 	$(or $(NOTEBOOK),$(addprefix notebooks/,$(CHOICE)),notebooks)
 
 accept: setup ## show what NOTEBOOK=path gives now; store it if you agree
-	@$(RUN) $(WARMLY) -m tools.accept $(if $(YES),--yes) $(NOTEBOOK)
+	@$(RUN) -m tools.accept $(if $(YES),--yes) $(NOTEBOOK)
 
 book: setup ## make the pages, in build/book: every framework in tabs
 	@$(RUN) -m tools.book --site '$(SITE)' --repository '$(REPOSITORY)'
@@ -80,7 +78,7 @@ slides: setup ## make a deck of each lesson and framework, in build/slides
 	@$(RUN) -m tools.book.slides --frameworks '$(CHOICE)' --lesson '$(LESSON)'
 
 class: setup ## make a kit for a class, in build/class: hand out, keep, show
-	@$(RUN) $(WARMLY) -m tools.kit --frameworks '$(CHOICE)' \
+	@$(RUN) -m tools.kit --frameworks '$(CHOICE)' \
 	--lesson '$(LESSON)' $(if $(FORCE),--force)
 
 browser: setup ## test pages, slides and JupyterLab in Chromium

@@ -1,7 +1,6 @@
 """Executes a notebook so that it can be verified later."""
 
 import asyncio
-import json
 import os
 import subprocess
 import tempfile
@@ -60,10 +59,6 @@ class Client(NotebookClient):
         """Execute all cells in surroundings that no user has changed."""
         with kernel_environment(**options.pop("env", {})) as env:
             options.setdefault("stderr", subprocess.DEVNULL)
-            if "WARM_KERNELS" in env:  # tells a kernel what it will import
-                cells = [c.source for c in self.nb.cells if _is_code(c)]
-                env["WARM_CODE"] = str(Path(env["IPYTHONDIR"], "cells.json"))
-                Path(env["WARM_CODE"]).write_text(json.dumps(cells))
             return await super().async_execute(reset_kc, env=env, **options)
 
     execute = run_sync(async_execute)
