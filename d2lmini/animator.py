@@ -3,8 +3,9 @@
 from contextlib import suppress
 from time import monotonic
 
-import IPython
 import numpy as np
+from IPython import get_ipython
+from IPython.display import display
 from matplotlib import pyplot as plt
 
 from anyarray import as_array, as_size, as_texts, require
@@ -13,26 +14,39 @@ from d2lmini.figures import FMTS, draw, set_axes, use_svg_display
 PICTURES = {}  # {figure: its display}, of the cell that runs
 
 
+class CellFigure(plt.Figure):
+    """A figure that a cell shows once: shown again, it is redrawn in place."""
+
+    def _ipython_display_(self):
+        picture = PICTURES.pop(self, None)
+        if not picture:
+            raise NotImplementedError  # IPython draws it like any other
+        try:
+            picture.update(self)
+        finally:
+            PICTURES[self] = picture
+
+
 def show_in_cell(figure):
     """Show a figure in the cell that runs, or redraw it where it is."""
-    shell = IPython.get_ipython()
+    shell = get_ipython()
     ends = shell.events.callbacks["post_execute"]
     if end_cell not in ends:
         ends.insert(0, end_cell)  # before pyplot's, which shows what is open
         if hasattr(shell.display_pub, "register_hook"):  # not in %%capture
             shell.display_pub.register_hook(forget_cleared)
     if figure in PICTURES:
-        PICTURES[figure].update(figure)
+        display(figure)
     else:
         with suppress(ValueError):  # older Matplotlib cannot take in a copy
             plt.figure(figure)  # current again, if an earlier cell closed it
-        PICTURES[figure] = IPython.display.display(figure, display_id=True)
+        PICTURES[figure] = display(figure, display_id=True)
 
 
 def end_cell():
     """Bring pictures up to date, and close them: they have been shown."""
-    for figure, picture in PICTURES.items():
-        picture.update(figure)
+    for figure in list(PICTURES):
+        display(figure)
         plt.close(figure)
     PICTURES.clear()
 
@@ -54,9 +68,9 @@ class Shared(np.ndarray):
 class Animator:
     """Draw the points of a training loop as they come (d2l's ``Animator``).
 
-    A notebook shows one figure per cell, redrawn in place, and keeps what is
-    printed. ``fig`` is pyplot's current figure, ``axes[0]`` has the lines, X
-    and Y their points; settings and their errors are those of ``plot``.
+    A notebook shows one figure per cell, redrawn in place: ``fig``, pyplot's
+    current one. ``axes[0]`` has the lines, X and Y have their points. Settings
+    are those of ``plot``, and so are the errors, which name the argument.
     """
 
     def __init__(  # noqa: D107
@@ -69,13 +83,12 @@ class Animator:
         self._legend = as_texts(legend, "legend")
         size = as_size(figsize, "figsize")
         self._look = xlabel, ylabel, xlim, ylim, xscale, yscale
-        # First where nobody looks: an error leaves no figure behind.
         self.axes = plt.Figure().subplots(nrows, ncols, squeeze=False).flat
         empty = [[]] * len(self.fmts)
         draw(self.axes[0], empty, empty, self._legend, self.fmts)
-        self.config_axes()
+        self.config_axes()  # errors come before there is a figure to see
         self._notebook = use_svg_display()
-        self.fig = plt.figure(figsize=size)
+        self.fig = plt.figure(figsize=size, FigureClass=CellFigure)
         self.axes = self.fig.subplots(nrows, ncols, squeeze=False).ravel()
         self.config_axes()
         if self._notebook:  # at once: it stands above what the loop prints
@@ -86,10 +99,7 @@ class Animator:
         set_axes(self.axes[0], *self._look)
 
     def add(self, x, y):
-        """Add a point to each line; x, y: one number, or one or None a line.
-
-        Raises ValueError if their count changes, TypeError if no numbers.
-        """
+        """Add a point; x, y: one number (or date), or one or None a line."""
         xs = as_array(x, "x", dates=True).ravel().tolist()
         ys = as_array(y, "y", dates=True).ravel().tolist()
         count = len(self.Y or ys)

@@ -65,8 +65,7 @@ def draw(axes, X, Y, legend, fmts):
     for i, line in enumerate(lines):
         line.set_label(legend[i] if i < len(legend) else "_")
         color = COLORS.get(line.get_color(), line.get_color())
-        # A format that comes again has another colour.
-        line.set_color(color if i < len(fmts) else f"C{i}")
+        line.set_color(color if i < len(fmts) else f"C{i}")  # formats run out
     if lines and legend:
         axes.legend()
     return lines
@@ -105,8 +104,8 @@ def plot(
 def plot_kernel_reg(x_test, y_truth, y_hat, x_train, y_train):
     """Draw truth, prediction and training points (d2l's, without globals).
 
-    The first three: shape (m,) or (m, 1), the last two: (n,) or (n, 1), else
-    ValueError, or TypeError for anything but numbers.
+    The first three: (m,) or (m, 1), the last two: (n,) or (n, 1), of numbers;
+    else ValueError or TypeError.
     """
     x, x_train = as_column(x_test, "x_test"), as_column(x_train, "x_train")
     y_truth = as_column(y_truth, "y_truth", x.size)
@@ -125,9 +124,8 @@ def show_heatmaps(
 ):
     """Draw matrices on one colour scale (in d2l's function, on several).
 
-    matrices: shape (rows, columns, queries, keys) or (queries, keys); titles:
-    one per column; figsize: inches, by default what the panels need. Raises
-    ValueError for other shapes, TypeError if they are not numbers.
+    matrices: (rows, columns, queries, keys) or (queries, keys), else ValueError
+    or TypeError. titles: one a column. figsize: inches, or what panels need.
     """
     panels = as_array(matrices, "matrices")
     require(panels.ndim in (2, 4), "matrices", "2 or 4 axes", panels)
@@ -142,8 +140,7 @@ def show_heatmaps(
         size = 1 + 1.7 * columns, 0.6 + 1.9 * rows
     norm = plt.Normalize()
     norm.autoscale(np.ma.masked_invalid(panels))
-    # Long strips would leave no room for themselves: let their cells stretch.
-    aspect = "equal" if 0.6 < queries / keys < 1.6 else "auto"
+    aspect = "equal" if 0.6 < queries / keys < 1.6 else "auto"  # long strips
     fine = max(queries, keys) > 200  # cells, which a screen shows averaged
     use_svg_display()
     dpi = min(200, 700 / max(size)) if fine else None

@@ -623,13 +623,17 @@ for epoch in range(9):
     animator.add(epoch, epoch)
 """
     make = "import d2lmini as d2l\nanimator = d2l.Animator()\n"
-    once, _, later, after = run_notebook(
-        make + loop + use, make, loop + use, "print(d2l.plt.get_fignums())"
+    once, _, later, after, shown = run_notebook(
+        make + loop + use,
+        make,
+        loop + use,
+        "print(d2l.plt.get_fignums())",
+        make + loop + use + "d2l.plt.show()\nanimator.fig",
     )
-    for outputs in (once, later):
+    for outputs in (once, later, shown):
         (picture,) = images(outputs)
         assert ">Training<" in picture
-    assert images(once) == images(later)
+    assert images(once) == images(later) == images(shown)
     assert ">Training<" in (tmp_path / "a.svg").read_text()
     assert text(after) == "[]\n"
 
