@@ -14,7 +14,7 @@ from d2lmini.figures import FMTS, draw, set_axes, use_svg_display
 PICTURES = {}  # {figure: its display}, of the cell that runs
 
 
-class CellFigure(plt.Figure):
+class Figure(plt.Figure):
     """A figure that a cell shows once: shown again, it is redrawn in place."""
 
     def _ipython_display_(self):
@@ -88,7 +88,7 @@ class Animator:
         draw(self.axes[0], empty, empty, self._legend, self.fmts)
         self.config_axes()  # errors come before there is a figure to see
         self._notebook = use_svg_display()
-        self.fig = plt.figure(figsize=size, FigureClass=CellFigure)
+        self.fig = plt.figure(figsize=size, FigureClass=Figure)
         self.axes = self.fig.subplots(nrows, ncols, squeeze=False).ravel()
         self.config_axes()
         if self._notebook:  # at once: it stands above what the loop prints

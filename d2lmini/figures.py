@@ -124,8 +124,8 @@ def show_heatmaps(
 ):
     """Draw matrices on one colour scale (in d2l's function, on several).
 
-    matrices: (rows, columns, queries, keys) or (queries, keys), else ValueError
-    or TypeError. titles: one a column. figsize: inches, or what panels need.
+    matrices: (queries, keys) or (rows, columns, queries, keys). titles: one a
+    column. figsize: inches. Raises ValueError or TypeError for others.
     """
     panels = as_array(matrices, "matrices")
     require(panels.ndim in (2, 4), "matrices", "2 or 4 axes", panels)
