@@ -99,7 +99,10 @@ class Animator:
         set_axes(self.axes[0], *self._look)
 
     def add(self, x, y):
-        """Add a point; x, y: one number (or date), or one or None a line."""
+        """Add a point to each line; x, y: one number, or one or None a line.
+
+        Dates are numbers, too. Raises ValueError if the count changes.
+        """
         xs = as_array(x, "x", dates=True).ravel().tolist()
         ys = as_array(y, "y", dates=True).ravel().tolist()
         count = len(self.Y or ys)

@@ -4,15 +4,8 @@ import IPython
 import numpy as np
 from matplotlib import pyplot as plt
 
-from anyarray import (
-    as_array,
-    as_column,
-    as_lines,
-    as_size,
-    as_texts,
-    expecting,
-    require,
-)  # fmt: skip
+from anyarray import as_array, as_column, as_lines, as_size, as_texts
+from anyarray import expecting, require  # isort: skip
 
 FMTS = ("-", "m--", "g-.", "r:")  # d2l's, in colours that all can tell apart:
 COLORS = {letter: f"C{i}" for i, letter in enumerate("brgmyck")}
@@ -43,9 +36,8 @@ def set_axes(axes, xlabel, ylabel, xlim, ylim, xscale, yscale):
     texts = {"xlabel": xlabel, "ylabel": ylabel}
     for name, text in (texts | {"xscale": xscale, "yscale": yscale}).items():
         require(isinstance(text, str | None), name, "a text", text, TypeError)
-        if (
-            text != getattr(axes, f"get_{name}")()
-        ):  # setting it would end date ticks
+        # To set a scale again would take an axis of dates its ticks.
+        if text != getattr(axes, f"get_{name}")():
             with expecting(name, "a scale such as 'log'", text):
                 axes.set(**{name: text})
     for name, limits in {"xlim": xlim, "ylim": ylim}.items():
