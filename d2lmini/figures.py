@@ -5,7 +5,7 @@ import numpy as np
 from matplotlib import pyplot as plt
 
 from anyarray import as_array, as_column, as_lines, as_size, as_texts
-from anyarray import expecting, require  # isort: skip
+from anyarray import expecting, require
 
 FMTS = ("-", "m--", "g-.", "r:")  # d2l's, in colours that all can tell apart:
 COLORS = {letter: f"C{i}" for i, letter in enumerate("brgmyck")}
