@@ -315,6 +315,7 @@ BAD_PLOTS = {
     r"^Y: expected 2 lines": lambda: d2l.plot([X, X], [Y6] * 3),
     r"^X: .*\(1, 2, 3\)": lambda: d2l.plot(np.ones((1, 2, 3))),
     r"^X: .*\[\]": lambda: d2l.plot([]),
+    "^X: expected lines": lambda: d2l.plot([[1, 2], [3, 4, 5], 7]),
     r"^Y: .*\(0,\)": lambda: d2l.plot(X, X[:0]),
     "^fmts: .*'zz'": lambda: d2l.plot(X, Y6, fmts=["zz"]),
     "^xscale: .*'zz'": lambda: d2l.plot(X, Y6, xscale="zz"),
