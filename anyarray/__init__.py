@@ -45,6 +45,9 @@ def to_numpy(value: Any) -> np.ndarray:
     """
     if isinstance(value, list | tuple):
         parts = [to_numpy(item) for item in value]
+        if any(part.dtype.kind == "M" for part in parts):  # no date: a gap
+            none = np.array("NaT", "M8[us]")
+            parts = [none if p is np.ma.masked else p for p in parts]
         masked = any(map(np.ma.isMaskedArray, parts))
         return np.ma.stack(parts) if masked else np.array(parts)
     if value is None:

@@ -8,7 +8,7 @@ from IPython import get_ipython
 from IPython.display import display
 from matplotlib import pyplot as plt
 
-from anyarray import as_array, as_size, as_texts, require
+from anyarray import as_array, as_size, as_texts, expecting, require
 from d2lmini.figures import FMTS, draw, set_axes, use_svg_display
 
 PICTURES = {}  # {figure: its display}, of the cell that runs
@@ -83,7 +83,8 @@ class Animator:
         self._legend = as_texts(legend, "legend")
         size = as_size(figsize, "figsize")
         self._look = xlabel, ylabel, xlim, ylim, xscale, yscale
-        self.axes = plt.Figure().subplots(nrows, ncols, squeeze=False).flat
+        with expecting("nrows, ncols", "whole numbers", (nrows, ncols)):
+            self.axes = plt.Figure().subplots(nrows, ncols, squeeze=False).flat
         empty = [[]] * len(self.fmts)
         draw(self.axes[0], empty, empty, self._legend, self.fmts)
         self.config_axes()  # errors come before there is a figure to see

@@ -355,7 +355,7 @@ BAD_PLOTS = {
         lambda: d2l.show_heatmaps(Y6[None], "k", "q", figsize=3)
     ),
     "^yscale: .*'square'": lambda: d2l.Animator(yscale="square"),
-    "[Rr]ows": lambda: d2l.Animator(nrows=0),
+    r"^nrows, ncols: .*\(0, 1\)": lambda: d2l.Animator(nrows=0),
 }
 WRONG_TYPES = {
     "^X: .*text": lambda: d2l.plot("text"),
@@ -489,6 +489,18 @@ def test_dates_are_drawn_as_dates(days):
         axes.figure.draw_without_rendering()
         assert np.ptp(axes.lines[0].get_xdata(orig=False)) == 2  # days
         assert isinstance(axes.xaxis.get_major_locator(), AutoDateLocator)
+
+
+def test_a_missing_date_is_a_gap():
+    days = [date(2026, 1, 1), None, date(2026, 1, 3)]
+    d2l.plot(days, [1, 2, 3])
+    d2l.plt.gcf().draw_without_rendering()
+    x = d2l.plt.gca().lines[0].get_xdata(orig=False)
+    assert np.isnan(x).tolist() == [False, True, False]
+    animator = d2l.Animator()
+    for day in days:
+        animator.add([day], 1)
+    assert len(animator.X[0]) == 2
 
 
 @pytest.mark.parametrize(
