@@ -10,7 +10,7 @@ VENV ?= .venv
 RUN = $(VENV)/$(if $(filter Windows_NT,$(OS)),Scripts,bin)/python
 PYTEST = $(RUN) -m pytest -n $(WORKERS) --dist loadfile \
 	--nbval --ignore tests/browser --ignore tests/hub \
-	-p tools.nbsight.plugin -o 'nbsight_rerun=make nbval NOTEBOOK={path}'
+	-o 'nbsight_rerun=make nbval NOTEBOOK={path}'
 CHOICE = $(or $(FRAMEWORK),$(FRAMEWORKS))
 NOTEBOOK ?=
 WORKERS ?= 2
@@ -49,7 +49,7 @@ setup: ## make .venv and install what is pinned
 	$(if $(findstring command,$(origin PYTHON)),--insist)
 
 lab: setup ## open the lessons in JupyterLab (this machine only, with token)
-	@-$(RUN) -m tools.trust
+	@-$(RUN) -m tools.author.trust
 	@$(RUN) -m jupyter lab --ServerApp.ip=127.0.0.1 \
 	$(if $(filter 0,$(shell id -u)),--allow-root) notebooks/$(FRAMEWORK)
 
@@ -58,18 +58,18 @@ test: setup lint check ## lint, check, run the tests, re-execute all notebooks
 	$(or $(addprefix notebooks/,$(CHOICE)),notebooks)
 
 notebooks: setup ## generate and execute the notebooks from notebooks/source
-	@$(RUN) -m tools.build --frameworks '$(CHOICE)' \
+	@$(RUN) -m tools.author.build --frameworks '$(CHOICE)' \
 	--lesson '$(LESSON)' $(if $(FORCE),--force)
 
 check: setup ## prove that the committed notebooks are what the sources give
-	@$(RUN) -m tools.check --frameworks '$(CHOICE)'
+	@$(RUN) -m tools.author.check --frameworks '$(CHOICE)'
 
 nbval: setup ## re-execute notebooks and compare (NOTEBOOK=path for just one)
 	@$(PYTEST) \
 	$(or $(NOTEBOOK),$(addprefix notebooks/,$(CHOICE)),notebooks)
 
 accept: setup ## show what NOTEBOOK=path gives now; store it if you agree
-	@$(RUN) -m tools.accept $(if $(YES),--yes) $(NOTEBOOK)
+	@$(RUN) -m tools.author.accept $(if $(YES),--yes) $(NOTEBOOK)
 
 book: setup ## make the pages, in build/book: every framework in tabs
 	@$(RUN) -m tools.book --site '$(SITE)' --repository '$(REPOSITORY)'
@@ -78,14 +78,14 @@ slides: setup ## make a deck of each lesson and framework, in build/slides
 	@$(RUN) -m tools.book.slides --frameworks '$(CHOICE)' --lesson '$(LESSON)'
 
 class: setup ## make a kit for a class, in build/class: hand out, keep, show
-	@$(RUN) -m tools.kit --frameworks '$(CHOICE)' \
+	@$(RUN) -m tools.classroom.kit --frameworks '$(CHOICE)' \
 	--lesson '$(LESSON)' $(if $(FORCE),--force)
 
 browser: setup ## test pages, slides and JupyterLab in Chromium
 	@$(RUN) -m pytest -n $(WORKERS) --dist loadfile tests/browser
 
 hub: setup ## a JupyterHub for a class: CLASS=names.txt TEACHER=name
-	@$(RUN) -m tools.hub --names '$(CLASS)' --teacher '$(TEACHER)' \
+	@$(RUN) -m tools.classroom.hub --names '$(CLASS)' --teacher '$(TEACHER)' \
 	--frameworks '$(CHOICE)' $(if $(LESSONS),--lessons '$(LESSONS)') \
 	--port $(or $(PORT),8000)
 
@@ -93,26 +93,26 @@ hubtest: setup ## test it: three students, two days, and who sees what
 	@$(RUN) -m pytest tests/hub
 
 agreement: setup ## measure how far the frameworks' numbers lie apart
-	@$(RUN) -m tools.agreement --frameworks '$(CHOICE)'
+	@$(RUN) -m tools.quality.agreement --frameworks '$(CHOICE)'
 
 mutants: setup ## plant faults by rule and count which the check sees
-	@$(RUN) -m tools.mutants --frameworks '$(CHOICE)' \
+	@$(RUN) -m tools.quality.mutants --frameworks '$(CHOICE)' \
 	$(if $(SAMPLE),--sample $(SAMPLE)) $(if $(FAMILIES),--families '$(FAMILIES)')
 
 answers: setup ## give answers of all kinds to the self-checks: are they fair?
-	@$(RUN) -m tools.wrong_answers --frameworks '$(CHOICE)'
+	@$(RUN) -m tools.quality.wrong_answers --frameworks '$(CHOICE)'
 
 surroundings: setup ## re-execute the notebooks in changed surroundings
-	@$(RUN) -m tools.surroundings --frameworks '$(CHOICE)'
+	@$(RUN) -m tools.quality.surroundings --frameworks '$(CHOICE)'
 
 scale: setup ## measure time and memory of pooling anew, for lesson 05
-	@$(RUN) -m tools.scale
+	@$(RUN) -m tools.quality.scale
 
-bench: setup ## measure all of it beside its peers: benchmarks/results.md
-	@$(RUN) -m benchmarks --parts '$(PARTS)' --rounds $(or $(ROUNDS),3)
+bench: setup ## measure all of it beside its peers: docs/benchmarks.md
+	@$(RUN) -m tools.quality.benchmarks --parts '$(PARTS)' --rounds $(or $(ROUNDS),3)
 
 figure: setup ## draw README's figure anew
-	@$(RUN) -m tools.readme_figure
+	@$(RUN) -m tools.quality.readme_figure
 
 lint: setup ## ruff, on code and on the generated notebooks
 	@$(RUN) -m ruff check --quiet .

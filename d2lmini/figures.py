@@ -20,7 +20,9 @@ def use_svg_display():
         return False  # a script, or a terminal, where a figure is text
     from matplotlib_inline.backend_inline import set_matplotlib_formats
 
-    set_matplotlib_formats("svg", metadata={"Date": None, "Creator": None})
+    # None: nothing of the day or the machine, so that equal figures are equal.
+    nothing = dict.fromkeys(("Date", "Creator", "Format", "Type"))
+    set_matplotlib_formats("svg", metadata=nothing)
     return True
 
 

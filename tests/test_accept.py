@@ -10,16 +10,15 @@ import sys
 import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_notebook
+from nbsight.accept import dumps
+from nbsight.execute import execute
 
+from nbsight import MIME
 from tests.test_trust import trusted
-from tools import build, check
-from tools import lesson as lessons
-from tools.accept import Generated
-from tools.nbsight import MIME
-from tools.nbsight.accept import dumps
-from tools.nbsight.execute import execute
+from tools.author import build, check, sources
+from tools.author.accept import Generated
 
-ALONE = "tools.nbsight.accept"
+ALONE = "nbsight.accept"
 STRICT = "[pytest]\naddopts = -ra -n 2\nfilterwarnings = error\n"
 CELLS = {
     "noise": "print('loss 0.123456')",
@@ -34,7 +33,7 @@ def run(module, *arguments, **options):
     """Run a module of this repository without a terminal."""
     return subprocess.run(
         [sys.executable, "-m", module, *map(str, arguments)],
-        cwd=lessons.ROOT,
+        cwd=sources.ROOT,
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
@@ -44,7 +43,7 @@ def run(module, *arguments, **options):
 
 def passes(path):
     """Tell whether the check is content with a notebook."""
-    plugin = ("-p", "tools.nbsight.plugin", "--nbval", "-q")
+    plugin = ("-p", "nbsight.plugin", "--nbval", "-q")
     return run("pytest", *plugin, path).returncode == 0
 
 
@@ -135,7 +134,7 @@ def test_on_a_terminal_it_asks(lesson, word):
     os.write(ours, f"{word}\n".encode())
     answer = subprocess.run(
         [sys.executable, "-m", ALONE, str(lesson)],
-        cwd=lessons.ROOT,
+        cwd=sources.ROOT,
         stdin=theirs,
         capture_output=True,
         text=True,
@@ -225,12 +224,12 @@ accept.main({store}, sys.argv[1:])
 """
 
 
-def killed(path, module="tools.nbsight", what="accept", store=""):
+def killed(path, module="nbsight", what="accept", store=""):
     """Accept a notebook, but be killed where it is put in its place."""
     code = KILLED.format(module=module, what=what, store=store or None)
     return subprocess.run(
         [sys.executable, "-c", code, "--yes", str(path)],
-        cwd=lessons.ROOT,
+        cwd=sources.ROOT,
         capture_output=True,
     )
 
@@ -276,7 +275,7 @@ def built(tmp_path_factory):
     (folder.parent / "pytest.ini").write_text(STRICT)
     (folder / "source" / "01_tiny.md").write_text(TINY)
     options = ("--frameworks", "numpy", "--folder", folder)
-    assert run("tools.build", *options).returncode == 0
+    assert run("tools.author.build", *options).returncode == 0
     return folder / "numpy" / "01_tiny.ipynb"
 
 
@@ -312,7 +311,7 @@ def test_a_generated_notebook_is_written_as_a_build_writes_it(generated):
     marks = path.parents[2] / "build" / "written"
     for mark in marks.iterdir():
         mark.unlink()
-    answer = run("tools.accept", "--yes", path)
+    answer = run("tools.author.accept", "--yes", path)
     assert answer.returncode == 0, answer.stdout
     assert "stored 1.5, now 2.5" in answer.stdout
     assert "different: 2 of " in answer.stdout
@@ -328,7 +327,7 @@ def test_what_it_keeps_of_a_notebook_that_nobody_trusts_is_not_signed(
     path, *_ = generated
     text = path.read_text().replace("</svg>", "<script/></svg>")
     path.write_text(text.replace("42 2.5", "42 1.5"))
-    answer = run("tools.accept", "--yes", path)
+    answer = run("tools.author.accept", "--yes", path)
     assert "different: 1 of " in answer.stdout
     assert "<script/>" in path.read_text() and not trusted(path)
 
@@ -337,14 +336,14 @@ def test_a_notebook_that_is_not_what_its_source_gives_is_refused(generated):
     path, source, _ = generated
     source.write_text(TINY.replace("6 * 7", "6 * 8"))
     before = path.read_bytes()
-    answer = run("tools.accept", "--yes", path)
+    answer = run("tools.author.accept", "--yes", path)
     assert answer.returncode == 1
     assert "source is not what the source gives" in answer.stdout
     assert "make notebooks" in answer.stdout
     notebook = nbformat.read(path, 4)
     notebook.cells[-2].source = "My own notes."
     nbformat.write(notebook, path)
-    answer = run("tools.accept", "--yes", path)
+    answer = run("tools.author.accept", "--yes", path)
     assert answer.returncode == 1
     assert "01_tiny.ipynb: changed by hand" in answer.stdout
     assert "notebooks/source/01_tiny.md" in answer.stdout
@@ -356,7 +355,7 @@ def test_what_the_check_of_stored_notebooks_refuses_is_refused(generated):
     source.write_text(TINY.replace(":alt: A line.\n\n", ""))
     change(path)
     before = path.read_bytes()
-    answer = run("tools.accept", "--yes", path)
+    answer = run("tools.author.accept", "--yes", path)
     assert answer.returncode == 1
     assert 'option "alt"' in answer.stdout
     assert path.read_bytes() == before
@@ -366,7 +365,9 @@ def test_a_killed_one_leaves_the_generated_notebook(generated):
     path, *_ = generated
     change(path)
     before = path.read_bytes()
-    answer = killed(path, "tools.accept", "Generated, accept", "Generated()")
+    answer = killed(
+        path, "tools.author.accept", "Generated, accept", "Generated()"
+    )
     assert answer.returncode == -9, answer.stderr
     assert path.read_bytes() == before
 
@@ -378,9 +379,9 @@ def test_make_hands_the_answer_on(word):
             *("make", "--dry-run", "--no-print-directory", "accept"),
             *("NOTEBOOK=some.ipynb", word or "X="),
         ],
-        cwd=lessons.ROOT,
+        cwd=sources.ROOT,
         text=True,
     )
-    words = recipe.split("-m tools.accept")[1].split()
+    words = recipe.split("-m tools.author.accept")[1].split()
     assert words == (["--yes"] if word else []) + ["some.ipynb"]
     assert Generated.yes == "YES=1"

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from printed import printed_numbers
 
-from tools import lesson as lessons
-from tools.agreement import DATA_SETS, LESSON, pairs, trace
+from tools.author import sources
+from tools.quality.agreement import DATA_SETS, LESSON, pairs, trace
 
 # Relative and absolute tolerances by the name of the variable; `make
 # agreement` prints what is measured. float32 has seven digits. With the book's
@@ -35,12 +35,12 @@ def test_the_numbers_agree_on_other_data_too(framework, data):
     assert {"loss", "losses", "w_good", "w_book", "y_good"} <= compared
 
 
-@pytest.mark.parametrize("name", lessons.names())
+@pytest.mark.parametrize("name", sources.names())
 def test_every_number_of_a_lesson_agrees_with_numpy(framework, name):
     assert {"weights", "y_hat"} <= compare(name, framework, {})
 
 
-@pytest.mark.parametrize("name", lessons.names())
+@pytest.mark.parametrize("name", sources.names())
 def test_every_solution_is_right_by_its_own_check(framework, name):
     said = [
         line
@@ -52,7 +52,7 @@ def test_every_solution_is_right_by_its_own_check(framework, name):
     assert len(said) >= 3
 
 
-@pytest.mark.parametrize("name", lessons.names())
+@pytest.mark.parametrize("name", sources.names())
 def test_every_exercise_of_a_notebook_is_still_to_do(framework, name):
     said = [
         printed(cell)
@@ -87,7 +87,7 @@ def test_the_working_recipe_ends_at_the_minimum_in_every_framework(framework):
     assert numbers["mse_good"] < numbers["mse_book"] / 4
 
 
-@pytest.mark.parametrize("name", lessons.names())
+@pytest.mark.parametrize("name", sources.names())
 def test_notebooks_say_the_same_in_every_framework(framework, name):
     """Headings, prose and words are equal, printed numbers nearly so."""
     first = read("numpy", name)
@@ -106,13 +106,13 @@ def test_notebooks_say_the_same_in_every_framework(framework, name):
 
 def without_code(cell):
     """Return prose without links to siblings and folded solutions' code."""
-    links = re.escape(lessons.SIBLINGS) + r".*\n"
+    links = re.escape(sources.SIBLINGS) + r".*\n"
     code = r"```python\n(?s:.*?)```"
     return re.sub(f"{links}|{code}", "", cell.source)
 
 
 def read(framework, name):
-    path = lessons.NOTEBOOKS / framework / f"{name}.ipynb"
+    path = sources.NOTEBOOKS / framework / f"{name}.ipynb"
     return nbformat.read(path, as_version=4)
 
 

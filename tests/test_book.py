@@ -11,12 +11,12 @@ import numpy as np
 import pytest
 from nbformat.v4 import new_output
 
-from tools import lesson as lessons
-from tools.book import agreement
+from nbsight import MIME
+from tools.author import sources
+from tools.book import agreement_page
 from tools.book.__main__ import archive, write
-from tools.book.lessons import LIVE, page, stored
+from tools.book.pages import LIVE, page, stored
 from tools.frameworks import FRAMEWORKS
-from tools.nbsight import MIME
 
 HEAD = "---\njupytext:\n  text_representation:\n    format_name: myst\n---\n\n"
 OPENING = (
@@ -38,7 +38,7 @@ SHARED = code("print(x)", ":alt: A line.")
 
 def made(text, outputs=None):
     """Make a page; outputs: {(framework, cell id): outputs}."""
-    lesson = lessons.parse("01_tiny", f"{HEAD}{OPENING}\n\n{text}")
+    lesson = sources.parse("01_tiny", f"{HEAD}{OPENING}\n\n{text}")
     found = {
         name: {
             cell.id: (outputs or {}).get((name, cell.id), [])
@@ -103,13 +103,13 @@ def test_figures_that_look_the_same_get_quiet_tabs():
 
 def test_a_figure_without_a_text_stops_the_book():
     outputs = everywhere("01-tiny-2", lambda i: drawn("<svg/>", 1))
-    with pytest.raises(lessons.LessonError, match="'alt'"):
+    with pytest.raises(sources.LessonError, match="'alt'"):
         made(code("print(x)"), outputs)
 
 
 def test_a_lesson_without_minutes_stops_the_book():
-    lesson = lessons.parse("01_tiny", f"{HEAD}# 01 Tiny\n\nNo time at all.")
-    with pytest.raises(lessons.LessonError, match="minutes"):
+    lesson = sources.parse("01_tiny", f"{HEAD}# 01 Tiny\n\nNo time at all.")
+    with pytest.raises(sources.LessonError, match="minutes"):
         page(lesson, {name: {"01-tiny-1": []} for name in FRAMEWORKS})
 
 
@@ -154,7 +154,7 @@ def test_the_live_figure_begins_with_what_the_notebook_holds():
 
 
 def test_with_its_repository_a_page_leads_to_where_its_notebooks_run():
-    lesson = lessons.read(lessons.names()[0])
+    lesson = sources.read(sources.names()[0])
     plain, linked = (page(lesson, stored(lesson), r) for r in ("", "us/them"))
     assert "us/them" not in plain.text and "Colab" not in plain.text
     found = re.findall(r'href="(https\S+?us/them\S+?)"', linked.text)
@@ -165,7 +165,7 @@ def test_with_its_repository_a_page_leads_to_where_its_notebooks_run():
         assert places == [*alone, "mybinder"]
     wrong = subprocess.run(
         [sys.executable, "-m", "tools.book", "--repository", "us/them"],
-        cwd=lessons.ROOT,
+        cwd=sources.ROOT,
         capture_output=True,
         text=True,
     )
@@ -176,16 +176,16 @@ def test_with_its_repository_a_page_leads_to_where_its_notebooks_run():
 def test_an_archive_has_no_links_to_what_it_does_not_hold():
     packed = zipfile.ZipFile(io.BytesIO(archive("numpy")))
     names = [name for name in packed.namelist() if name.endswith(".ipynb")]
-    assert len(names) == len(lessons.names())
+    assert len(names) == len(sources.names())
     for name in names:
         text = packed.read(name).decode()
         assert "](../" not in text
-        assert nbformat.reads(text, 4).cells[1].id == lessons.ALONE_ID
+        assert nbformat.reads(text, 4).cells[1].id == sources.ALONE_ID
 
 
 def test_a_notebook_that_is_missing_is_named(tmp_path):
-    lesson = lessons.read(lessons.names()[0])
-    with pytest.raises(lessons.LessonError, match="make notebooks"):
+    lesson = sources.read(sources.names()[0])
+    with pytest.raises(sources.LessonError, match="make notebooks"):
         stored(lesson, tmp_path)
 
 
@@ -204,8 +204,8 @@ def test_an_archive_has_the_same_bytes_each_time():
 
 
 def test_agreement_finds_every_pooling_and_its_largest_difference():
-    lesson = lessons.read(lessons.names()[1])
-    rows = agreement.predictions([(lesson, stored(lesson))])
+    lesson = sources.read(sources.names()[1])
+    rows = agreement_page.predictions([(lesson, stored(lesson))])
     names = [row["name"] for row in rows]
     assert names[:3] == [
         "average pooling",
@@ -216,10 +216,12 @@ def test_agreement_finds_every_pooling_and_its_largest_difference():
         assert set(row["curves"]) == set(row["errors"]) == set(FRAMEWORKS)
         for x, y in row["curves"].values():
             assert x.shape == y.shape == (100,)
-        assert max(agreement.apart(row).values()) < 1e-5
+        assert max(agreement_page.apart(row).values()) < 1e-5
         x, y = row["curves"]["numpy"]
         error = np.mean((y - row["truth"][1]) ** 2)
         assert f"{error:.4f}" == row["errors"]["numpy"]
     x, y = rows[0]["curves"]["mxnet"]
     rows[0]["curves"]["mxnet"] = x, y + 0.25
-    assert agreement.apart(rows[0])["mxnet"] == pytest.approx(0.25, abs=1e-5)
+    assert agreement_page.apart(rows[0])["mxnet"] == pytest.approx(
+        0.25, abs=1e-5
+    )

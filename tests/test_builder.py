@@ -20,11 +20,10 @@ import nbformat
 import pytest
 from IPython.core.inputtransformer2 import TransformerManager
 from jupyter_client import AsyncKernelManager
+from nbsight.execute import execute
 
-from tools import build, check
-from tools import lesson as lessons
+from tools.author import build, check, sources
 from tools.frameworks import FRAMEWORKS
-from tools.nbsight.execute import execute
 from tools.setup_env import python_of
 
 HEAD = """---
@@ -48,7 +47,7 @@ class QuietHandler(SimpleHTTPRequestHandler):
         pass
 
 
-BUILD = (sys.executable, "-m", "tools.build", "--frameworks", "numpy")
+BUILD = (sys.executable, "-m", "tools.author.build", "--frameworks", "numpy")
 SHARED = "```{code-cell} ipython3\nprint(6 * 7)\n```\n\n"
 STEP = "".join(
     f'```{{code-cell}} ipython3\n:tags: [{name}]\n\nx = "{name}"\n```\n\n'
@@ -73,7 +72,7 @@ def project(tmp_path):
 def run_build(project, *arguments):
     return subprocess.run(
         [*BUILD, "--folder", str(project / "notebooks"), *arguments],
-        cwd=lessons.ROOT,
+        cwd=sources.ROOT,
         capture_output=True,
         text=True,
     )
@@ -91,13 +90,13 @@ def check_numpy(project):
 
 
 def test_each_framework_gets_the_shared_cells_and_its_own():
-    lesson = lessons.parse("01_tiny", TINY)
-    assert lessons.problems(lesson) == []
+    lesson = sources.parse("01_tiny", TINY)
+    assert sources.problems(lesson) == []
     for name in FRAMEWORKS:
-        sources = [cell.source for cell in lesson.notebook(name).cells]
-        assert sources == [
-            f"# Tiny\n\n{lessons.siblings('01_tiny', name)}\n\nSome words.",
-            lessons.alone(name),
+        texts = [cell.source for cell in lesson.notebook(name).cells]
+        assert texts == [
+            f"# Tiny\n\n{sources.siblings('01_tiny', name)}\n\nSome words.",
+            sources.alone(name),
             "print(6 * 7)",
             "Between.",
             f'x = "{name}"',
@@ -106,7 +105,7 @@ def test_each_framework_gets_the_shared_cells_and_its_own():
 
 
 def test_variants_of_a_step_share_an_id_and_ids_are_unique():
-    for lesson in map(lessons.read, lessons.names()):
+    for lesson in map(sources.read, sources.names()):
         ids = [
             [cell.id for cell in lesson.notebook(name).cells]
             for name in FRAMEWORKS
@@ -116,9 +115,9 @@ def test_variants_of_a_step_share_an_id_and_ids_are_unique():
 
 
 def test_each_notebook_opens_with_links_to_its_siblings(framework):
-    for name in lessons.names():
-        folder = lessons.NOTEBOOKS / framework
-        notebook = lessons.read(name).notebook(framework)
+    for name in sources.names():
+        folder = sources.NOTEBOOKS / framework
+        notebook = sources.read(name).notebook(framework)
         title, _, line = notebook.cells[0].source.splitlines()[:3]
         assert title.startswith("# ")
         links = re.findall(r"\((\S+?)\)", line)
@@ -129,7 +128,7 @@ def test_each_notebook_opens_with_links_to_its_siblings(framework):
 
 
 def test_a_notebook_with_all_it_needs_installs_nothing(framework):
-    notebook = lessons.read(lessons.names()[0]).notebook(framework)
+    notebook = sources.read(sources.names()[0]).notebook(framework)
     (cell,) = [cell for cell in notebook.cells if cell.id == "alone"]
     asked = []
     code = TransformerManager().transform_cell(cell.source)
@@ -156,7 +155,7 @@ def elsewhere(tmp_path):
 
 def opened_alone(python, folder, monkeypatch):
     """Run a notebook's first cell, and a look for d2lmini; return outputs."""
-    notebook = lessons.read("01_attention_cues").notebook("numpy")
+    notebook = sources.read("01_attention_cues").notebook("numpy")
     look = "from importlib.util import find_spec\nprint(find_spec('d2lmini'))"
     notebook.cells = [
         *(cell for cell in notebook.cells if cell.id == "alone"),
@@ -184,7 +183,7 @@ def test_opened_alone_a_notebook_says_what_it_lacks_and_installs_nothing(
     assert "make lab FRAMEWORK=numpy" in remedy and "zip" in remedy
     assert found == "None"
     for framework in FRAMEWORKS:
-        assert "%pip" not in lessons.alone(framework)
+        assert "%pip" not in sources.alone(framework)
 
 
 def test_from_a_published_address_only_the_wheel_with_that_hash_is_installed(
@@ -192,7 +191,7 @@ def test_from_a_published_address_only_the_wheel_with_that_hash_is_installed(
 ):
     wheels = tmp_path / "wheels"
     make = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps"]
-    make += ["--no-build-isolation", "--wheel-dir", wheels, lessons.ROOT]
+    make += ["--no-build-isolation", "--wheel-dir", wheels, sources.ROOT]
     subprocess.run(make, check=True)
     (wheel,) = wheels.glob("*.whl")
     handler = partial(QuietHandler, directory=wheels)
@@ -200,7 +199,7 @@ def test_from_a_published_address_only_the_wheel_with_that_hash_is_installed(
         threading.Thread(target=server.serve_forever, daemon=True).start()
         address = f"http://127.0.0.1:{server.server_port}/{wheel.name}"
         sha256 = hashlib.sha256(wheel.read_bytes()).hexdigest()
-        monkeypatch.setattr(lessons, "published", lambda: (address, sha256))
+        monkeypatch.setattr(sources, "published", lambda: (address, sha256))
         content = wheel.read_bytes()
         wheel.write_bytes(content + b" ")  # not what was published
         _, found = opened_alone(elsewhere, tmp_path, monkeypatch)
@@ -219,9 +218,9 @@ def test_an_address_without_a_hash_is_refused_by_name(
 ):
     text = f'[project]\nname = "a"\n[project.urls]\nWheel = "{urls}"\n'
     (tmp_path / "pyproject.toml").write_text(text)
-    monkeypatch.setattr(lessons, "ROOT", tmp_path)
-    with pytest.raises(lessons.LessonError, match=f"Wheel: .*got '{urls}'"):
-        lessons.published()
+    monkeypatch.setattr(sources, "ROOT", tmp_path)
+    with pytest.raises(sources.LessonError, match=f"Wheel: .*got '{urls}'"):
+        sources.published()
 
 
 def test_nobody_is_told_to_install_a_name_that_is_not_published():
@@ -229,26 +228,26 @@ def test_nobody_is_told_to_install_a_name_that_is_not_published():
     ours |= {"pooling"}
     listed = subprocess.run(
         ["git", "ls-files", "-z", "*.md", "*.py", "*.ipynb", "Makefile"],
-        cwd=lessons.ROOT,
+        cwd=sources.ROOT,
         capture_output=True,
         text=True,
     ).stdout.split("\0")
     for name in filter(None, listed):
         if name.startswith("tests/"):
             continue
-        text = (lessons.ROOT / name).read_text("utf-8")
+        text = (sources.ROOT / name).read_text("utf-8")
         for words in re.findall(r"pip install (.*)", text):
             for word in re.split(r"[\s\"'`\[]+", words):
                 assert word not in ours, (name, words)
 
 
 def test_a_one_line_edit_changes_one_line_of_each_notebook(framework):
-    name = lessons.names()[-1]
-    text = (lessons.SOURCE / f"{name}.md").read_text()
+    name = sources.names()[-1]
+    text = (sources.SOURCE / f"{name}.md").read_text()
     line = next(line for line in text.splitlines() if "**Why.**" in line)
-    before = lessons.parse(name, text).notebook(framework)
+    before = sources.parse(name, text).notebook(framework)
     edited = text.replace(line, line + " Edited.", 1)
-    after = lessons.parse(name, edited).notebook(framework)
+    after = sources.parse(name, edited).notebook(framework)
     difference = [
         line
         for line in difflib.ndiff(
@@ -301,14 +300,14 @@ BROKEN = {
 @pytest.mark.parametrize("case", BROKEN)
 def test_a_broken_lesson_is_named_with_cell_and_remedy(case):
     text, message = BROKEN[case]
-    found = lessons.problems(lessons.parse("01_tiny", text))
+    found = sources.problems(sources.parse("01_tiny", text))
     assert any(message in problem for problem in found), found
     assert all(problem.startswith("01_tiny: ") for problem in found)
 
 
 def test_a_framework_that_does_not_exist_is_refused_by_name():
     with pytest.raises(ValueError, match=r"framework: expected one of .*'jx'"):
-        lessons.read(lessons.names()[0]).notebook("jx")
+        sources.read(sources.names()[0]).notebook("jx")
     with pytest.raises(SystemExit, match="Unknown framework 'jx'"):
         build.chosen("numpy jx")
 
@@ -366,7 +365,7 @@ def test_a_notebook_changed_by_hand_is_left_alone_and_named(project):
 
 
 def test_running_a_notebook_is_no_change_by_hand(project):
-    lesson = lessons.parse("01_tiny", TINY)
+    lesson = sources.parse("01_tiny", TINY)
     assert run_build(project).returncode == 0
     notebook = nbformat.read(built(project), 4)
     notebook.cells[2].outputs[0].text = "43\n"
@@ -402,7 +401,7 @@ def test_a_killed_build_leaves_no_broken_file_and_the_next_completes(project):
     source.write_text(TINY.replace("6 * 7", "__import__('time').sleep(60)"))
     process = subprocess.Popen(
         [*BUILD, "--folder", str(project / "notebooks")],
-        cwd=lessons.ROOT,
+        cwd=sources.ROOT,
         start_new_session=True,
     )
     time.sleep(5)
@@ -474,7 +473,7 @@ FAULTS = {
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory):
     """A tiny notebook as a build leaves it, made without a kernel."""
-    notebook = lessons.parse("01_tiny", TINY).notebook("numpy")
+    notebook = sources.parse("01_tiny", TINY).notebook("numpy")
     for count, cell in enumerate([notebook.cells[i] for i in (1, 2, 4)], 1):
         cell.execution_count = count
     notebook.cells[2].outputs = [
@@ -502,7 +501,7 @@ def test_a_fault_in_a_stored_notebook_is_named_with_its_remedy(
 
 
 def test_what_jupyter_adds_on_saving_is_no_edit(project, finished):
-    lesson = lessons.parse("01_tiny", TINY)
+    lesson = sources.parse("01_tiny", TINY)
     built(project).parent.mkdir()
     notebook = nbformat.reads(finished, 4)
     notebook.metadata.language_info.update(
@@ -541,9 +540,9 @@ def test_a_figure_without_a_text_is_named(project):
 
 
 def test_committed_notebooks_hold_nothing_of_any_machine():
-    for path in lessons.NOTEBOOKS.glob("*/*.ipynb"):
+    for path in sources.NOTEBOOKS.glob("*/*.ipynb"):
         notebook = json.loads(path.read_text())
-        assert notebook["metadata"] == lessons.METADATA, path
-        assert str(lessons.ROOT.parent) not in path.read_text(), path
+        assert notebook["metadata"] == sources.METADATA, path
+        assert str(sources.ROOT.parent) not in path.read_text(), path
         for cell in notebook["cells"]:
             assert cell["metadata"].keys() <= {"tags"}, (path, cell["id"])

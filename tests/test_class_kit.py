@@ -9,23 +9,23 @@ import zipfile
 
 import nbformat
 import pytest
+from nbsight.execute import execute
 
 from tests.test_trust import trusted
-from tools import exercises, kit
-from tools import lesson as lessons
+from tools.author import exercises, sources
+from tools.classroom import kit
 from tools.frameworks import FRAMEWORKS
-from tools.nbsight.execute import execute
 
-NAMES = lessons.names()
+NAMES = sources.names()
 FIRST, FRAMEWORK = NAMES[0], "numpy"
-MAKE = (sys.executable, "-m", "tools.kit", "--lesson", FIRST[:2])
+MAKE = (sys.executable, "-m", "tools.classroom.kit", "--lesson", FIRST[:2])
 
 
 def make(folder, *more, frameworks=FRAMEWORK):
     """Make a kit of one lesson in a folder, as `make class` does."""
     return subprocess.run(
         [*MAKE, "--frameworks", frameworks, "--folder", str(folder), *more],
-        cwd=lessons.ROOT,
+        cwd=sources.ROOT,
         capture_output=True,
         text=True,
     )
@@ -67,7 +67,7 @@ def parts(lesson, framework):
 @pytest.mark.parametrize("framework", FRAMEWORKS)
 @pytest.mark.parametrize("name", NAMES)
 def test_what_is_handed_out_holds_no_solution(name, framework):
-    lesson = lessons.read(name)
+    lesson = sources.read(name)
     notebook = kit.handed_out(lesson, framework)
     text = nbformat.writes(notebook)
     for words in ("Solution", "solution is", '"solution"', '"answer"'):
@@ -104,7 +104,7 @@ def test_what_is_handed_out_holds_no_solution(name, framework):
 def test_what_is_handed_out_has_every_check_and_question_and_no_output(
     name, framework
 ):
-    lesson = lessons.read(name)
+    lesson = sources.read(name)
     notebook = kit.handed_out(lesson, framework)
     cells = {cell.id: cell for cell in notebook.cells}
     for cell in lesson.cells_of(framework):
@@ -147,7 +147,7 @@ def test_the_teachers_notebook_is_solved_and_answers_stand_open(
 ):
     # That the solutions pass their checks is what test_agreement runs; below
     # a kernel runs one lesson's.
-    lesson = lessons.read(name)
+    lesson = sources.read(name)
     text = sources(kit.solved(lesson, framework))
     assert "<details>" not in text and "solution is folded" not in text
     for solutions, answer in parts(lesson, framework):
@@ -180,7 +180,7 @@ def test_a_kit_has_the_same_lessons_three_times_and_all_they_need(made):
 
 
 def test_without_a_choice_all_lessons_are_in_both_folders():
-    inside = kit.handout(map(lessons.read, NAMES), FRAMEWORK)
+    inside = kit.handout(map(sources.read, NAMES), FRAMEWORK)
     found = {path for path in inside if path.endswith(".ipynb")}
     assert found == {f"notebooks/{name}.ipynb" for name in NAMES}
     assert not any(
@@ -211,7 +211,7 @@ def test_checks_say_still_to_do_to_the_class_and_right_to_the_teacher(made):
 
 def test_the_teachers_page_has_minutes_answers_and_times(made):
     text = (kit_in(made) / "teacher" / "README.md").read_text()
-    lesson = lessons.read(FIRST)
+    lesson = sources.read(FIRST)
     assert f"About {kit.MINUTES.search(lesson.cells[0].source)[1]} min" in text
     for _, answer in parts(lesson, FRAMEWORK):
         assert answer.strip() in text
@@ -224,7 +224,7 @@ def test_the_teachers_page_has_minutes_answers_and_times(made):
 
 
 def test_a_solution_that_does_not_pass_stops_the_kit(tmp_path):
-    lesson = lessons.read(FIRST)
+    lesson = sources.read(FIRST)
     notebook = kit.solved(lesson, FRAMEWORK)
     for cell in notebook.cells:
         cell.source = cell.source.replace('"B"', '"A"')
@@ -269,7 +269,7 @@ def test_a_killed_run_leaves_the_last_kit_and_the_next_completes(made):
     for seconds in (0.5, 2.5, 4):
         process = subprocess.Popen(
             [*MAKE, "--frameworks", FRAMEWORK, "--folder", str(made)],
-            cwd=lessons.ROOT,
+            cwd=sources.ROOT,
             start_new_session=True,
             stdout=subprocess.DEVNULL,
         )

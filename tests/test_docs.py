@@ -5,11 +5,11 @@ import re
 import pytest
 from test_lessons import numbers_in, numbers_shown, vouched_for
 
-from tools import lesson as lessons
-from tools.book.lessons import MINUTES
+from tools.author import sources
+from tools.book.pages import MINUTES
 from tools.frameworks import FRAMEWORKS
 
-ROOT = lessons.ROOT
+ROOT = sources.ROOT
 DOCUMENTS = sorted(
     path.relative_to(ROOT).as_posix()
     for pattern in (
@@ -17,7 +17,8 @@ DOCUMENTS = sorted(
         "docs/*.md",
         "benchmarks/*.md",
         "notebooks/source/what*.md",
-        "tools/*/README.md",
+        "nbsight/*.md",
+        "tools/**/README.md",
     )
     for path in ROOT.glob(pattern)
 )
@@ -67,7 +68,7 @@ def linked(text):
 
 
 def minutes(name):
-    opening = lessons.read(name).cells[0].source
+    opening = sources.read(name).cells[0].source
     return int(MINUTES.search(" ".join(opening.split()))[1])
 
 
@@ -83,7 +84,7 @@ def test_every_link_leads_somewhere(document):
         if not path.exists():
             broken.append(target)
         elif anchor and path.suffix == ".md":
-            headings = lessons.headings_of(path.read_text("utf-8"))
+            headings = sources.headings_of(path.read_text("utf-8"))
             if anchor not in map(slug, headings):
                 broken.append(target)
     assert not broken
@@ -94,7 +95,7 @@ def test_every_linked_cell_is_in_every_framework_and_named_rightly(document):
     found = linked(read(document))
     assert len(found) > 20
     for words, name, cell_id in found:
-        lesson = lessons.read(name)
+        lesson = sources.read(name)
         for framework in FRAMEWORKS:
             cells = {cell.id: cell for cell in lesson.cells_of(framework)}
             assert cell_id in cells, f"{document}: {name}, {cell_id}"
@@ -122,7 +123,7 @@ def test_a_plan_fills_its_time_and_stars_are_the_cells_on_no_slide(
         assert linked(row[2])
         for link in row[2].split("["):
             for _, name, cell_id in linked(f"[{link}"):
-                cells = lessons.read(name).cells
+                cells = sources.read(name).cells
                 cell = next(c for c in cells if c.id == cell_id)
                 assert bool(cell.slide) != (r"\*" in link), cell_id
 
@@ -150,12 +151,12 @@ def test_what_a_cell_is_said_to_show_it_shows(row):
 
 def test_checkpoints_are_one_for_each_lesson_with_its_minutes_and_check():
     found = rows(section(LEARNING, "Checkpoints"))
-    assert [row[0] for row in found] == [n[:2] for n in lessons.names()]
-    for row, name in zip(found, lessons.names(), strict=True):
+    assert [row[0] for row in found] == [n[:2] for n in sources.names()]
+    for row, name in zip(found, sources.names(), strict=True):
         assert int(row[1]) == minutes(name)
         assert {where for _, where, _ in linked(row[3] + row[4])} == {name}
         [(_, _, cell_id)] = linked(row[4])
-        cells = {cell.id: cell for cell in lessons.read(name).cells}
+        cells = {cell.id: cell for cell in sources.read(name).cells}
         assert "check" in cells[cell_id].tags
 
 
@@ -171,13 +172,13 @@ def paths():
 @pytest.mark.parametrize("path", paths(), ids=lambda path: path[0])
 def test_a_way_takes_the_minutes_of_its_lessons(path):
     _, whole, steps = path
-    numbers = {name[:2]: name for name in lessons.names()}
+    numbers = {name[:2]: name for name in sources.names()}
     assert sum(int(step[0]) for step in steps) == whole
     for taken, do, stop in steps:
         lesson = re.match(r"lesson (\d\d)", do)[1]
         assert int(taken) == minutes(numbers[lesson])
         assert f"the checkpoint of {lesson}" in stop
-        cells = {c.id: c for c in lessons.read(numbers[lesson]).cells}
+        cells = {c.id: c for c in sources.read(numbers[lesson]).cells}
         for _, name, cell_id in linked(do + stop):
             assert name == numbers[lesson]
             assert cell_id in cells
@@ -194,7 +195,7 @@ def test_there_are_five_ways_and_teaching_names_all_lessons_minutes():
         r"alone: ([\d, and]+)\s+minutes", " ".join(read(TEACHING).split())
     )[1]
     numbers = [int(n) for n in re.findall(r"\d+", given)]
-    assert numbers == [minutes(name) for name in lessons.names()]
+    assert numbers == [minutes(name) for name in sources.names()]
 
 
 def test_every_framework_has_a_line_and_a_measurement():

@@ -11,8 +11,8 @@ import yaml
 from packaging.requirements import Requirement
 
 from tools import ci_jobs, frameworks, setup_env
+from tools.author.sources import ROOT, names
 from tools.frameworks import FRAMEWORKS
-from tools.lesson import ROOT, names
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
@@ -114,7 +114,12 @@ def test_no_registry_and_no_path_of_a_machine_is_written_anywhere():
 
 def test_readme_figure_is_what_the_lesson_draws(tmp_path):
     subprocess.run(
-        [sys.executable, "-m", "tools.readme_figure", str(tmp_path / "f.svg")],
+        [
+            sys.executable,
+            "-m",
+            "tools.quality.readme_figure",
+            str(tmp_path / "f.svg"),
+        ],
         cwd=ROOT,
         check=True,
     )

@@ -4,9 +4,10 @@ from functools import cache
 
 import pytest
 
-from tools import exercises, lesson, wrong_answers
+from tools.author import exercises, sources
 from tools.frameworks import FRAMEWORKS, why_missing
-from tools.in_process import execute
+from tools.quality import wrong_answers
+from tools.quality.in_process import execute
 
 SOLUTION = '''\
 from zlib import crc32
@@ -73,7 +74,7 @@ def test_a_stub_keeps_names_shapes_and_signatures_only():
 
 
 def test_a_notebook_shows_the_stub_and_folds_hints_and_solution(framework):
-    notebook = lesson.parse("01_x", SOURCE).notebook(framework)
+    notebook = sources.parse("01_x", SOURCE).notebook(framework)
     *_, stub, check, first, second, folded = notebook.cells
     assert stub.source == "secret = ...  # ()"
     assert "@check" in check.source
@@ -104,15 +105,15 @@ def test_a_notebook_shows_the_stub_and_folds_hints_and_solution(framework):
 )
 def test_a_broken_exercise_is_named(before, after, message):
     assert before in SOURCE
-    found = lesson.problems(
-        lesson.parse("01_x", SOURCE.replace(before, after))
+    found = sources.problems(
+        sources.parse("01_x", SOURCE.replace(before, after))
     )
     assert any(message in line for line in found), found
 
 
-@pytest.mark.parametrize("name", lesson.names())
+@pytest.mark.parametrize("name", sources.names())
 def test_the_first_exercise_of_a_lesson_takes_two_minutes(name):
-    cells = lesson.read(name).cells
+    cells = sources.read(name).cells
     asked = [cell.source for cell in cells if "### Exercise" in cell.source]
     first = asked[0].partition("### Exercise 1: ")[2]
     assert "About two minutes" in first and "Change one" in " ".join(
@@ -128,7 +129,7 @@ def judged(name):
     return list(wrong_answers.judge(name, "numpy", families, installed))
 
 
-@pytest.mark.parametrize("name", lesson.names())
+@pytest.mark.parametrize("name", sources.names())
 @pytest.mark.parametrize("family", ["form", "nonsense"])
 def test_checks_take_right_answers_in_any_form_and_tell_others_in_words(
     name, family
@@ -138,12 +139,12 @@ def test_checks_take_right_answers_in_any_form_and_tell_others_in_words(
     assert not wrong
     asked = {one.exercise for one in mine}
     assert len(asked) == len(
-        [c for c in lesson.read(name).cells if "check" in c.tags]
+        [c for c in sources.read(name).cells if "check" in c.tags]
     )
 
 
 def test_a_fault_in_a_solution_is_planted_and_refused():
-    name, *_ = lesson.names()
+    name, *_ = sources.names()
     found = list(wrong_answers.judge(name, "numpy", ["changed"]))
     assert len(found) > 5 and all(one.is_just() for one in found)
 
@@ -191,7 +192,7 @@ def pool_by_keys(x_q, x_k, y, w, size):  # a whole row of scores at once
 @cache
 def exercises_of(number):
     """The exercises of a lesson in NumPy, each with the names before it."""
-    name = next(n for n in lesson.names() if n.startswith(number))
+    name = next(n for n in sources.names() if n.startswith(number))
     return list(wrong_answers.exercises_of(name, "numpy"))
 
 

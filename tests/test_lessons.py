@@ -7,8 +7,8 @@ from functools import cache
 import pytest
 from printed import NUMBER
 
-from tools import lesson as lessons
-from tools.in_process import run_lesson
+from tools.author import sources
+from tools.quality.in_process import run_lesson
 
 # What is no measurement is marked so: <!-- unmeasured: 1890 (a date) -->
 MARKED = re.compile(r"<!-- unmeasured:(.*?)-->", re.S)
@@ -58,7 +58,7 @@ def numbers_shown(name):
         ran.id: [float(n) for n in NUMBER.findall(plain(ran.printed))]
         for ran in run_lesson(name, "numpy")
     }
-    for cell in lessons.read(name).cells_of("numpy"):
+    for cell in sources.read(name).cells_of("numpy"):
         if cell.kind == "code":
             found[cell.id] += constants(ast.parse(cell.source))
     return found
@@ -82,12 +82,12 @@ def constants(node):
         yield from constants(child)
 
 
-@pytest.mark.parametrize("name", lessons.names())
+@pytest.mark.parametrize("name", sources.names())
 def test_every_number_in_the_prose_is_printed_or_used_by_a_cell(name):
     shown = [n for numbers in numbers_shown(name).values() for n in numbers]
     missing = [
         f"{number} (line {cell.line}, {cell.heading})"
-        for cell in lessons.read(name).cells
+        for cell in sources.read(name).cells
         for prose in (cell.alt, cell.source * (cell.kind == "markdown"))
         for number in numbers_in(prose)
         if not vouched_for(number, shown)
@@ -115,7 +115,7 @@ LINK = re.compile(r"\[([^]]*)\]\(\.\./numpy/(\w+)\.ipynb#cell-id=([\w-]+)\)")
 
 def statements():
     """Return the rows of the page about the sources, cell by cell."""
-    page = lessons.SOURCE / "what_the_sources_get_wrong.md"
+    page = sources.SOURCE / "what_the_sources_get_wrong.md"
     lines = page.read_text().splitlines()
     rows = [line.strip("|").split("|") for line in lines if line[:2] == "| "]
     return [[cell.strip() for cell in row] for row in rows[1:]]
@@ -133,16 +133,16 @@ def test_what_is_said_of_a_source_is_shown_by_the_linked_cells(row):
     links, shown = LINK.findall(where), []
     assert links and not LINK.sub("", where).strip(", ")
     for words, name, cell_id in links:
-        cells = {cell.id: cell for cell in lessons.read(name).cells}
+        cells = {cell.id: cell for cell in sources.read(name).cells}
         assert words == f"{name[:2]} {cells[cell_id].heading}"
         shown += numbers_shown(name)[cell_id]
     missing = [n for n in numbers_in(true) if not vouched_for(n, shown)]
     assert not missing, f"not shown by the linked cells: {missing}"
 
 
-@pytest.mark.parametrize("name", lessons.names())
+@pytest.mark.parametrize("name", sources.names())
 def test_a_lesson_opens_and_ends_as_readers_expect(name):
-    text = (lessons.SOURCE / f"{name}.md").read_text()
+    text = (sources.SOURCE / f"{name}.md").read_text()
     for words in (
         "**What you will do.**",
         "**What you will learn.**",

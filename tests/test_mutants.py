@@ -7,14 +7,14 @@ import sys
 
 import pytest
 
-from tools import mutants
-from tools.lesson import ROOT
+from tools.author.sources import ROOT
+from tools.quality import mutants
 
 
 def test_the_check_sees_a_random_sample_of_planted_faults():
     answer = subprocess.run(
         [
-            *(sys.executable, "-m", "tools.mutants", "--sample", "16"),
+            *(sys.executable, "-m", "tools.quality.mutants", "--sample", "16"),
             *("--families", "cells stored"),
         ],
         cwd=ROOT,

@@ -13,10 +13,10 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from benchmarks import scale
 from pooling import binned, shared
 from pooling.numpy import pooling_gradients
 from tools.frameworks import FRAMEWORKS, why_missing
+from tools.quality.benchmarks import scale
 
 ROOT = Path(__file__).resolve().parents[1]
 # The largest error in units of the values' spread, by the type computed in.

@@ -5,9 +5,9 @@ import re
 import pytest
 from nbformat.v4 import new_output
 
+from tools.author.sources import LessonError, parse
 from tools.book import slides
 from tools.frameworks import FRAMEWORKS
-from tools.lesson import LessonError, parse
 
 LESSON = r"""# 09 A small lesson
 

@@ -11,8 +11,8 @@ import pytest
 from nbformat.sign import NotebookNotary
 from nbformat.v4 import new_code_cell, new_notebook, new_output
 
-from tools import build
-from tools.lesson import ROOT
+from tools.author import build
+from tools.author.sources import ROOT
 
 GIT = ("git", "-c", "user.name=a", "-c", "user.email=a@b", "-C")
 HARMLESS = {"image/svg+xml": "<svg/>", "text/plain": "<Figure>"}
@@ -35,7 +35,7 @@ def trusted(path):
 def make_lab(folder, **env):
     """Run, in a checkout, what `make lab` runs before JupyterLab."""
     return subprocess.run(
-        [sys.executable, "-m", "tools.trust"],
+        [sys.executable, "-m", "tools.author.trust"],
         cwd=folder,
         env={**os.environ, "PYTHONPATH": str(folder), **env},
         capture_output=True,

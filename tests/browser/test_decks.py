@@ -11,10 +11,10 @@ pytest.importorskip("sphinx_revealjs")
 
 from axe_playwright_python.sync_playwright import Axe
 
-from tools import lesson as lessons
+from tools.author import sources
 from tools.book.__main__ import write
 
-NAME = lessons.names()[1]
+NAME = sources.names()[1]
 FRAMEWORKS = ["numpy", "tensorflow"]  # the longest code is TensorFlow's
 PROJECTOR = {"width": 1280, "height": 720}
 # What lies outside of the screen, or is cut off within its own box.
@@ -54,7 +54,7 @@ def make(folder):
     command = [sys.executable, "-m", "tools.book.slides"]
     command += ["--folder", str(folder), "--lesson", NAME]
     command += ["--frameworks", " ".join(FRAMEWORKS)]
-    subprocess.run(command, check=True, cwd=lessons.ROOT)
+    subprocess.run(command, check=True, cwd=sources.ROOT)
     return folder / "slides"
 
 

@@ -15,9 +15,9 @@ pytest.importorskip("playwright")
 
 from playwright.sync_api import expect
 
-from tools import check
+from tools.author import check
+from tools.author.sources import METADATA, NOTEBOOKS, ROOT, names
 from tools.frameworks import FRAMEWORKS, why_missing
-from tools.lesson import METADATA, NOTEBOOKS, ROOT, names
 
 NAMES = names()
 LESSON = NAMES[1]

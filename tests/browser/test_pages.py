@@ -15,11 +15,11 @@ import pytest
 pytest.importorskip("playwright")
 from axe_playwright_python.sync_playwright import Axe
 
-from tools import lesson as lessons
-from tools.book.lessons import stored
+from tools.author import sources
+from tools.book.pages import stored
 from tools.frameworks import FRAMEWORKS
 
-NAMES = lessons.names()
+NAMES = sources.names()
 PAGES = ["index", *NAMES, "learning", "teaching", "agreement"]
 PAGES += ["what_the_sources_get_wrong", "search"]
 LESSON = NAMES[1]
@@ -37,7 +37,7 @@ def book(tmp_path_factory):
 
 def make(folder):
     command = [sys.executable, "-m", "tools.book", "--folder", str(folder)]
-    subprocess.run(command, check=True, cwd=lessons.ROOT)
+    subprocess.run(command, check=True, cwd=sources.ROOT)
 
 
 def shown(page):
@@ -160,7 +160,7 @@ def test_the_bar_adds_and_takes_away_columns(book, visit):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_page_shows_what_the_notebooks_hold(book, name):
-    lesson = lessons.read(name)
+    lesson = sources.read(name)
     text = words((book / f"{name}.html").read_text("utf-8"))
     for framework, cells in stored(lesson).items():
         for cell in lesson.cells_of(framework):
@@ -185,7 +185,7 @@ def words(html):
 def test_prose_and_equal_outputs_stand_there_once(book):
     html = (book / f"{LESSON}.html").read_text("utf-8")
     text = words(html)
-    lesson = lessons.read(LESSON)
+    lesson = sources.read(LESSON)
     outputs = stored(lesson)
     for cell in lesson.cells:
         if cell.frameworks or {"check", "solution"} & set(cell.tags):
@@ -206,7 +206,7 @@ def test_the_agreement_page_says_what_the_notebooks_print(book):
     printed = r"(average pooling|nonparametric pooling|working recipe): .*?"
     rows = {}
     for framework in FRAMEWORKS:
-        path = lessons.NOTEBOOKS / framework / f"{LESSON}.ipynb"
+        path = sources.NOTEBOOKS / framework / f"{LESSON}.ipynb"
         found = re.findall(printed + r"test MSE ([\d.]+)", path.read_text())
         for name, number in found:
             rows.setdefault(name, []).append(number)
@@ -271,7 +271,7 @@ def test_every_framework_can_be_taken_home_whole(book):
         for name in NAMES:
             taken, source = (
                 nbformat.read(path / framework / f"{name}.ipynb", 4)
-                for path in (book / "notebooks", lessons.NOTEBOOKS)
+                for path in (book / "notebooks", sources.NOTEBOOKS)
             )
             assert taken.cells[1:] == source.cells[1:]
             link = f"(../../{name}.html?framework={framework})"
@@ -324,7 +324,7 @@ def test_the_live_figure_starts_where_the_notebook_is_and_moves(book, visit):
     reader = visit()
     page = reader.open(book / f"{LESSON}.html")
     figure = page.locator(".live-figure")
-    path = lessons.NOTEBOOKS / "numpy" / f"{LESSON}.ipynb"
+    path = sources.NOTEBOOKS / "numpy" / f"{LESSON}.ipynb"
     stored = re.search(r"Live\(.*\): (leave-one-out.* keys)", path.read_text())
     status = figure.get_by_role("status")
     status.get_by_text(stored[1]).wait_for()

@@ -10,8 +10,8 @@ import nbformat
 import pytest
 
 from tests.hub.conftest import NAMES, TEACHER, Student
-from tools.hub import lessons
-from tools.lesson import NOTEBOOKS, ROOT, names
+from tools.author.sources import NOTEBOOKS, ROOT, names
+from tools.classroom.hub import folders
 
 CHANGED, UNTOUCHED = names()[:2]
 NEW = "99_arrives_later"
@@ -250,7 +250,7 @@ def next_day(day, hub, tmp_path_factory):
             cell = nbformat.v4.new_markdown_cell("a new edition", id="edition")
             notebook.cells.append(cell)  # not where the student wrote
         nbformat.write(notebook, notebooks / "numpy" / f"{name}.ipynb")
-    assert lessons.publish(["numpy"], hub.state / "lessons.git", notebooks)
+    assert folders.publish(["numpy"], hub.state / "lessons.git", notebooks)
     at_once(Student.come, day.students)
     return written
 

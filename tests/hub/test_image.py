@@ -3,7 +3,7 @@
 import subprocess
 import sys
 
-from tools.lesson import ROOT
+from tools.author.sources import ROOT
 
 
 def test_repo2docker_takes_the_repository_with_all_that_its_pins_need(

@@ -10,11 +10,11 @@ import pytest
 import yaml
 from traitlets.config.loader import PyFileConfigLoader
 
-from tools.hub import __main__ as hub
-from tools.hub import lessons, sandbox
-from tools.lesson import ROOT, names
+from tools.author.sources import ROOT, names
+from tools.classroom.hub import __main__ as hub
+from tools.classroom.hub import folders, sandbox
 
-HERE = ROOT / "tools" / "hub"
+HERE = ROOT / "tools" / "classroom" / "hub"
 VALUES = yaml.safe_load((HERE / "values.yaml").read_text())
 
 
@@ -64,7 +64,7 @@ def test_a_pull_that_is_killed_leaves_nothing_broken(tmp_path):
     mine = there / "numpy" / f"{names()[0]}.ipynb"
     for number in range(5):
         first = edition(notebooks, number)
-        assert lessons.publish(["numpy"], repository, notebooks)
+        assert folders.publish(["numpy"], repository, notebooks)
         process = pull(home, repository)
         while process.poll() is None and not list(
             home.glob(f"*/numpy/{first}.ipynb")
@@ -101,7 +101,7 @@ def test_a_pull_that_fails_leaves_a_note_until_one_does_not(tmp_path):
     assert pull(home, tmp_path / "nowhere").wait() == 0
     assert "nowhere" in note.read_text() and not (home / "lessons").exists()
     edition(notebooks, 0)
-    lessons.publish(["numpy"], tmp_path / "lessons.git", notebooks)
+    folders.publish(["numpy"], tmp_path / "lessons.git", notebooks)
     assert pull(home, tmp_path / "lessons.git").wait() == 0
     assert not note.exists() and (home / "lessons").is_dir()
 
@@ -170,7 +170,7 @@ def test_each_name_gets_one_password_that_only_the_teacher_can_read(tmp_path):
 
 def test_a_folder_without_notebooks_is_refused(tmp_path):
     with pytest.raises(SystemExit, match="LESSONS: expected a folder with"):
-        lessons.publish(["numpy"], tmp_path / "lessons.git", tmp_path)
+        folders.publish(["numpy"], tmp_path / "lessons.git", tmp_path)
 
 
 def test_what_is_missing_on_the_machine_is_named(tmp_path, monkeypatch):

@@ -15,13 +15,12 @@ from pathlib import Path
 
 import nbformat
 
-from tools import lesson as lessons
-from tools.book import agreement
-from tools.book import lessons as pages
-from tools.build import dumps
+from tools.author import sources
+from tools.author.build import dumps
+from tools.book import agreement_page, pages
 from tools.frameworks import FRAMEWORKS
 
-ROOT = lessons.ROOT
+ROOT = sources.ROOT
 HERE = Path(__file__).parent
 TRUTH = "what_the_sources_get_wrong"
 DOCS = "teaching", "learning"  # of docs/
@@ -49,9 +48,9 @@ def texts(repository=""):
     """Return all that the book is made of: {path: text}.
 
     Args:
-        repository: see `tools.book.lessons.page`.
+        repository: see `tools.book.pages.page`.
     """
-    read = [lessons.read(name) for name in lessons.names()]
+    read = [sources.read(name) for name in sources.names()]
     outputs = [pages.stored(lesson) for lesson in read]
     files, made = {}, []
     for lesson, found in zip(read, outputs, strict=True):
@@ -60,13 +59,13 @@ def texts(repository=""):
         files[f"{page.name}.md"] = page.text
         for name, svg in page.pictures.items():
             files[f"figures/{name}"] = svg
-    rows = agreement.predictions(zip(read, outputs, strict=True))
-    files["agreement.md"] = agreement.page(rows)
-    files[f"figures/{agreement.FIGURE}"] = agreement.draw(rows)
+    rows = agreement_page.predictions(zip(read, outputs, strict=True))
+    files["agreement.md"] = agreement_page.page(rows)
+    files[f"figures/{agreement_page.FIGURE}"] = agreement_page.draw(rows)
     figure = "three-poolings.svg"
     files[f"figures/{figure}"] = (ROOT / "docs" / figure).read_text("utf-8")
     for path in (
-        lessons.SOURCE / f"{TRUTH}.md",
+        sources.SOURCE / f"{TRUTH}.md",
         *(ROOT / "docs" / f"{name}.md" for name in DOCS),
     ):
         text = CELL.sub(r"(#\1-\2)", path.read_text("utf-8"))
@@ -113,7 +112,7 @@ def downloads(site):
     """
     files = {}
     for framework in FRAMEWORKS:
-        for name in lessons.names():
+        for name in sources.names():
             path = f"{framework}/{name}.ipynb"
             page = f"{site or '../..'}/{name}.html?framework={framework}"
             files[f"notebooks/{path}"] = with_link(path, page)
@@ -123,7 +122,7 @@ def downloads(site):
 
 def with_link(path, page):
     """Return a notebook, below its title a link to its page."""
-    notebook = nbformat.read(lessons.NOTEBOOKS / path, as_version=4)
+    notebook = nbformat.read(sources.NOTEBOOKS / path, as_version=4)
     title, rest = notebook.cells[0].source.split("\n", 1)
     link = f"[This lesson as a page, in all frameworks]({page})"
     notebook.cells[0].source = f"{title}\n\n{link}\n{rest}"
@@ -148,7 +147,7 @@ def archive(framework):
     inside = {"INSTALL.txt": text.encode()}
     for pattern in (
         f"notebooks/{framework}/*.ipynb",
-        *(f"{package}/*.*" for package in lessons.PACKAGES),
+        *(f"{package}/*.*" for package in sources.PACKAGES),
         "pyproject.toml",
         "README.md",
         "LICENSE",
@@ -206,7 +205,7 @@ def build(folder, site="", repository=""):
     Args:
         folder: a path.
         site: see `downloads`.
-        repository: see `tools.book.lessons.page`.
+        repository: see `tools.book.pages.page`.
 
     Raises:
         SystemExit: Sphinx warned, which counts as an error here.
@@ -258,5 +257,5 @@ def main():
 if __name__ == "__main__":
     try:
         main()
-    except lessons.LessonError as error:
+    except sources.LessonError as error:
         sys.exit(str(error))

@@ -19,8 +19,8 @@ from pathlib import Path
 from markdown_it import MarkdownIt
 from mdit_py_plugins.dollarmath import dollarmath_plugin
 
-from tools import lesson as lessons
-from tools.book import lessons as pages
+from tools.author import sources
+from tools.book import pages
 from tools.book.__main__ import write
 from tools.frameworks import FRAMEWORKS, chosen
 
@@ -175,7 +175,7 @@ def shown(made, cell, outputs, suffix):
     if cell.slide == "slide":
         rows = cell.source.rstrip().splitlines()
         large = len(rows) <= 8 and max(map(len, rows)) <= LARGE_CODE
-        long = len(rows) > lessons.MOST_LINES
+        long = len(rows) > sources.MOST_LINES
         name = "cell" + " large" * large + " long" * long
         height = 36 if large else 24 if long else 31
         text = pages.code(cell.source, name=name)
@@ -191,7 +191,7 @@ def shown(made, cell, outputs, suffix):
             continue
         rows = pages.text_of(one).rstrip().splitlines()
         columns = max(map(len, rows), default=0)
-        large = columns <= LARGE_OUTPUT and len(rows) <= lessons.MOST_LINES
+        large = columns <= LARGE_OUTPUT and len(rows) <= sources.MOST_LINES
         name = "output large" if large else "output"
         text = text.replace(":class: output", f":class: {name}", 1)
         if drawn and columns <= BESIDE and len(rows) > 2:
@@ -283,7 +283,7 @@ def deck(lesson, framework, outputs):
     intro = "\n\n".join(text for text in first.items if isinstance(text, str))
     minutes = pages.MINUTES.search(" ".join(intro.split()))
     if not minutes:
-        raise lessons.LessonError(
+        raise sources.LessonError(
             f"{lesson.name}: 'about N minutes' is missing"
         )
     made = pages.Page(
@@ -404,7 +404,7 @@ def build(folder, names, frameworks):
     """
     decks = {}
     for name in names:
-        lesson = lessons.read(name)
+        lesson = sources.read(name)
         outputs = pages.stored(lesson)
         decks[name] = {one: deck(lesson, one, outputs) for one in frameworks}
     every = list(itertools.chain(*(row.values() for row in decks.values())))
@@ -421,7 +421,7 @@ def build(folder, names, frameworks):
             *("--doctree-dir", str(folder / "slides-doctrees")),
             *(str(folder / "slides-pages"), str(folder / "slides-html")),
         ],
-        cwd=lessons.ROOT,
+        cwd=sources.ROOT,
     )
     if answer.returncode:
         sys.exit("The slides were not made; the last ones are as they were.")
@@ -436,7 +436,7 @@ def build(folder, names, frameworks):
 def main():
     """Build the decks that are asked for, and say where the list is."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--folder", type=Path, default=lessons.ROOT / "build")
+    parser.add_argument("--folder", type=Path, default=sources.ROOT / "build")
     parser.add_argument("--lesson", default="", help="how its name begins")
     parser.add_argument(
         "--frameworks",
@@ -444,7 +444,7 @@ def main():
         help="names, separated by spaces",
     )
     given = parser.parse_args()
-    names = [n for n in lessons.names() if n.startswith(given.lesson)]
+    names = [n for n in sources.names() if n.startswith(given.lesson)]
     if not names:
         sys.exit(f"--lesson: no lesson begins with '{given.lesson}'")
     folder = given.folder.absolute()
@@ -455,5 +455,5 @@ def main():
 if __name__ == "__main__":
     try:
         main()
-    except lessons.LessonError as error:
+    except sources.LessonError as error:
         sys.exit(str(error))

@@ -1,0 +1,1 @@
+"""How good all of it is: planted faults, surroundings, answers, times."""
