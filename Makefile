@@ -49,7 +49,7 @@ setup: ## make .venv and install what is pinned
 	$(if $(findstring command,$(origin PYTHON)),--insist)
 
 lab: setup ## open the lessons in JupyterLab (this machine only, with token)
-	@-$(RUN) -m tools.author.trust
+	@-$(RUN) -m tools.author trust
 	@$(RUN) -m jupyter lab --ServerApp.ip=127.0.0.1 \
 	$(if $(filter 0,$(shell id -u)),--allow-root) notebooks/$(FRAMEWORK)
 
@@ -58,18 +58,18 @@ test: setup lint check ## lint, check, run the tests, re-execute all notebooks
 	$(or $(addprefix notebooks/,$(CHOICE)),notebooks)
 
 notebooks: setup ## generate and execute the notebooks from notebooks/source
-	@$(RUN) -m tools.author.build --frameworks '$(CHOICE)' \
+	@$(RUN) -m tools.author build --frameworks '$(CHOICE)' \
 	--lesson '$(LESSON)' $(if $(FORCE),--force)
 
 check: setup ## prove that the committed notebooks are what the sources give
-	@$(RUN) -m tools.author.check --frameworks '$(CHOICE)'
+	@$(RUN) -m tools.author check --frameworks '$(CHOICE)'
 
 nbval: setup ## re-execute notebooks and compare (NOTEBOOK=path for just one)
 	@$(PYTEST) \
 	$(or $(NOTEBOOK),$(addprefix notebooks/,$(CHOICE)),notebooks)
 
 accept: setup ## show what NOTEBOOK=path gives now; store it if you agree
-	@$(RUN) -m tools.author.accept $(if $(YES),--yes) $(NOTEBOOK)
+	@$(RUN) -m tools.author accept $(if $(YES),--yes) $(NOTEBOOK)
 
 book: setup ## make the pages, in build/book: every framework in tabs
 	@$(RUN) -m tools.book --site '$(SITE)' --repository '$(REPOSITORY)'

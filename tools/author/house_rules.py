@@ -1,0 +1,147 @@
+"""The house rules for a lesson's source: whatever breaks one is named."""
+
+import ast
+import re
+from collections.abc import Iterator
+
+from tools.author import sources
+from tools.author.exercises import FORM, stub
+from tools.author.sources import Cell, Lesson
+from tools.frameworks import FRAMEWORKS
+
+# Tags that are not frameworks: the check's tolerances, and the parts of an
+# exercise (see exercises.py).
+OTHER_TAGS = ("rtol-", "atol-", "solution", "check", "hint", "answer")
+PLOTTERS = {"d2l.plot", "d2l.plot_kernel_reg", "d2l.show_heatmaps"}
+PLOTTERS |= {"d2l.Animator"}
+DIRECTIVE = re.compile(r"^\s*(:{3,}|`{3,}\{)", re.MULTILINE)
+
+
+def problems(lesson: Lesson) -> list[str]:
+    """List what breaks the house rules, each with its place and remedy."""
+    found = []
+    if not lesson.cells or not lesson.cells[0].source.startswith("# "):
+        found.append(f"{lesson.name}: begins with no title: '# …' comes first")
+    for cell, what in broken(lesson):
+        found.append(f"{lesson.name}: {cell.place()}: {what}")
+    return list(dict.fromkeys(found))  # once, what holds for each framework
+
+
+def broken(lesson: Lesson) -> Iterator[tuple[Cell, str]]:
+    """Yield the cells that break a rule, each with what is wrong."""
+    for cell in lesson.cells:
+        of_form = prose_rules if cell.kind == "markdown" else code_rules
+        for rule in (*tag_rules(cell), *of_form(cell)):
+            yield cell, rule
+    for step in lesson.steps:
+        held = [name for cell in step for name in cell.frameworks]
+        for name in FRAMEWORKS:
+            if held.count(name) != 1:
+                yield (
+                    step[0],
+                    f"this step has {held.count(name)} cells for {name}, "
+                    "expected exactly one per framework",
+                )
+    for name in FRAMEWORKS:
+        cells = lesson.cells_of(name)
+        yield from exercise_rules(cells)
+        for cell in crowded(cells):
+            yield cell, "the third code cell in a row: put prose between them"
+
+
+def tag_rules(cell: Cell) -> Iterator[str]:
+    """Yield what is wrong with a cell's tags."""
+    for tag in cell.tags:
+        if not tag.startswith(OTHER_TAGS):
+            known = " ".join(FRAMEWORKS)
+            yield f"unknown tag '{tag}'; frameworks are: {known}"
+
+
+def prose_rules(cell: Cell) -> Iterator[str]:
+    """Yield the rules that a prose cell breaks."""
+    if cell.frameworks:
+        yield "prose is the same for all: take its tag away"
+    if DIRECTIVE.search(cell.source):
+        yield "a raw directive: plain Jupyter would show it so"
+
+
+def code_rules(cell: Cell) -> Iterator[str]:
+    """Yield the rules of size and form that a code cell breaks."""
+    lines = cell.source.splitlines()
+    if not cell.source.strip():
+        yield "an empty code cell: take it away"
+        return
+    try:
+        tree = ast.parse(cell.source)
+    except SyntaxError as error:
+        yield f"not valid Python: {error.msg} (its line {error.lineno})"
+        return
+    has_class = any(isinstance(node, ast.ClassDef) for node in tree.body)
+    most = sources.MOST_CLASS_LINES if has_class else sources.MOST_LINES
+    if len(lines) > most:
+        yield f"{len(lines)} lines, expected at most {most}: split it"
+    longest = max(map(len, lines))
+    if longest > sources.MOST_COLUMNS:
+        yield f"{longest} columns, expected at most {sources.MOST_COLUMNS}"
+    drawn = "display_data" in outputs_expected(cell.source)
+    if drawn and not cell.alt and "solution" not in cell.tags:
+        yield 'say in its option "alt" what the figure shows'
+
+
+def outputs_expected(source: str) -> set[str]:
+    """Tell which outputs a code cell must have, from its text alone.
+
+    They are "stream" (it prints), "display_data" (it calls a plotting function
+    of d2lmini) and "execute_result" (it ends in a bare value).
+    """
+    tree, expected = ast.parse(source), set()
+    for statement in tree.body:
+        if isinstance(statement, ast.FunctionDef | ast.ClassDef):
+            if "check" in map(ast.unparse, statement.decorator_list):
+                expected.add("stream")  # an exercise's self-check
+            continue  # defined here, called elsewhere
+        for node in ast.walk(statement):
+            called = (
+                ast.unparse(node.func) if isinstance(node, ast.Call) else ""
+            )
+            if called == "print":
+                expected.add("stream")
+            if called in PLOTTERS:
+                expected.add("display_data")
+    last = tree.body[-1] if tree.body else None
+    if isinstance(last, ast.Expr) and not isinstance(last.value, ast.Call):
+        expected.add("execute_result")
+    return expected
+
+
+def crowded(cells: list[Cell]) -> Iterator[Cell]:
+    """Yield each third code cell that has no prose before it."""
+    row = 0
+    for cell in cells:
+        row = row + 1 if cell.kind == "code" else 0
+        if row == 3:
+            yield cell
+
+
+def exercise_rules(cells: list[Cell]) -> Iterator[tuple[Cell, str]]:
+    """Yield a cell, and what is wrong, where an exercise lacks a part."""
+    after = ["check", "hint", "hint", "answer"]  # a solution, or several
+    missing: list[str] = []
+    for cell in cells:
+        part = next((t for t in cell.tags if t in ["solution", *after]), "")
+        if part == "solution" and missing in ([], after):
+            if not stub(cell.source):
+                yield cell, "a solution that leaves the learner nothing to do"
+            if not cell.heading.startswith("Exercise"):
+                yield cell, "a solution that stands under no exercise"
+            missing = after
+        elif part and missing[:1] != [part]:
+            yield cell, f"'{part}' is out of place: expected {FORM}"
+            missing = []
+        elif part:
+            missing = missing[1:]
+        elif missing and missing != after and cell.kind == "code":
+            yield cell, f"expected a prose cell tagged '{missing[0]}' here"
+    if missing:
+        what = f"the last exercise has no {missing[0]}: expected {FORM}"
+        yield cells[-1], what
