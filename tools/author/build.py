@@ -6,7 +6,6 @@ notebook or the new one. A notebook that somebody changed by hand is left as it
 is, and named.
 """
 
-import copy
 import os
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -25,18 +24,17 @@ def build_one(job: Job) -> str | None:
     lesson, path = job
     notebook = lesson.notebook(path.parent.name)
     path.parent.mkdir(parents=True, exist_ok=True)
-    ran = copy.deepcopy(notebook)
     try:
-        execute(ran, path.parent)
+        execute(notebook, path.parent)
     except Exception as error:  # anything: the other notebooks go on
-        return notebooks.explain(error, ran)
-    ran.metadata = notebook.metadata  # the kernel adds its exact version
-    for cell in ran.cells:
+        return notebooks.explain(error, notebook)
+    notebook.metadata = sources.METADATA  # a kernel adds its exact version
+    for cell in notebook.cells:
         for output in cell.get("outputs", []):
             if output.get("name") == "stderr":
                 return f"cell {cell.id} printed on stderr: {output.text}"
-    notebooks.tidy(ran)
-    notebooks.put_in_place(ran, path)
+    notebooks.tidy(notebook)
+    notebooks.put_in_place(notebook, path)
     return None
 
 
@@ -57,21 +55,11 @@ def build(
     for reason in filter(None, map(why_missing, frameworks)):
         print(f"skipped: {reason}")
     frameworks = [name for name in frameworks if not why_missing(name)]
-    source = folder / "source"
-    names = [n for n in sources.names(source) if n.startswith(beginning)]
-    if not names:
-        return [f"No lesson begins with '{beginning}' in {source}"]
-    jobs, failures = [], []
-    for name in names:
-        try:
-            lesson = sources.read(name, source)
-        except sources.LessonError as error:
-            failures.append(str(error))
-            continue
-        broken = house_rules.problems(lesson)
-        failures += broken
-        for framework in [] if broken else frameworks:
-            path = folder / framework / f"{name}.ipynb"
+    lessons, failures = house_rules.sound(folder / "source", beginning)
+    jobs = []
+    for lesson in lessons:
+        for framework in frameworks:
+            path = folder / framework / f"{lesson.name}.ipynb"
             by_hand = notebooks.changed_by_hand(
                 path, lesson.notebook(framework)
             )

@@ -3,6 +3,7 @@
 import ast
 import re
 from collections.abc import Iterator
+from pathlib import Path
 
 from tools.author import sources
 from tools.author.exercises import FORM, stub
@@ -12,9 +13,29 @@ from tools.frameworks import FRAMEWORKS
 # Tags that are not frameworks: the check's tolerances, and the parts of an
 # exercise (see exercises.py).
 OTHER_TAGS = ("rtol-", "atol-", "solution", "check", "hint", "answer")
-PLOTTERS = {"d2l.plot", "d2l.plot_kernel_reg", "d2l.show_heatmaps"}
-PLOTTERS |= {"d2l.Animator"}
 DIRECTIVE = re.compile(r"^\s*(:{3,}|`{3,}\{)", re.MULTILINE)
+
+
+def sound(source: Path, beginning: str = "") -> tuple[list[Lesson], list[str]]:
+    """Return the lessons that break no rule, and what the others break.
+
+    Args:
+        source: folder of the sources.
+        beginning: of the lessons' names, e.g. ``02``.
+    """
+    lessons, found = [], []
+    names = [n for n in sources.names(source) if n.startswith(beginning)]
+    if not names:
+        found.append(f"No lesson begins with '{beginning}' in {source}")
+    for name in names:
+        try:
+            lesson = sources.read(name, source)
+            broken = problems(lesson)
+        except sources.LessonError as error:
+            broken = [str(error)]
+        found += broken
+        lessons += [] if broken else [lesson]
+    return lessons, found
 
 
 def problems(lesson: Lesson) -> list[str]:
@@ -30,31 +51,23 @@ def problems(lesson: Lesson) -> list[str]:
 def broken(lesson: Lesson) -> Iterator[tuple[Cell, str]]:
     """Yield the cells that break a rule, each with what is wrong."""
     for cell in lesson.cells:
-        of_form = prose_rules if cell.kind == "markdown" else code_rules
-        for rule in (*tag_rules(cell), *of_form(cell)):
-            yield cell, rule
-    for step in lesson.steps:
-        held = [name for cell in step for name in cell.frameworks]
-        for name in FRAMEWORKS:
+        of_kind = prose_rules if cell.kind == "markdown" else code_rules
+        for what in of_kind(cell):
+            yield cell, what
+        for tag in cell.tags:
+            if not tag.startswith(OTHER_TAGS):
+                known = " ".join(FRAMEWORKS)
+                yield cell, f"unknown tag '{tag}'; frameworks are: {known}"
+    for first, *others in lesson.steps:
+        held = [name for cell in (first, *others) for name in cell.frameworks]
+        for name in FRAMEWORKS if held else ():
             if held.count(name) != 1:
-                yield (
-                    step[0],
-                    f"this step has {held.count(name)} cells for {name}, "
-                    "expected exactly one per framework",
-                )
+                what = f"this step has {held.count(name)} cells for {name}"
+                yield first, f"{what}, expected exactly one per framework"
     for name in FRAMEWORKS:
-        cells = lesson.cells_of(name)
-        yield from exercise_rules(cells)
-        for cell in crowded(cells):
+        yield from exercise_rules(lesson.cells_of(name))
+        for cell in crowded(lesson.cells_of(name)):
             yield cell, "the third code cell in a row: put prose between them"
-
-
-def tag_rules(cell: Cell) -> Iterator[str]:
-    """Yield what is wrong with a cell's tags."""
-    for tag in cell.tags:
-        if not tag.startswith(OTHER_TAGS):
-            known = " ".join(FRAMEWORKS)
-            yield f"unknown tag '{tag}'; frameworks are: {known}"
 
 
 def prose_rules(cell: Cell) -> Iterator[str]:
@@ -67,7 +80,6 @@ def prose_rules(cell: Cell) -> Iterator[str]:
 
 def code_rules(cell: Cell) -> Iterator[str]:
     """Yield the rules of size and form that a code cell breaks."""
-    lines = cell.source.splitlines()
     if not cell.source.strip():
         yield "an empty code cell: take it away"
         return
@@ -76,42 +88,14 @@ def code_rules(cell: Cell) -> Iterator[str]:
     except SyntaxError as error:
         yield f"not valid Python: {error.msg} (its line {error.lineno})"
         return
+    lines = cell.source.splitlines()
     has_class = any(isinstance(node, ast.ClassDef) for node in tree.body)
     most = sources.MOST_CLASS_LINES if has_class else sources.MOST_LINES
     if len(lines) > most:
         yield f"{len(lines)} lines, expected at most {most}: split it"
-    longest = max(map(len, lines))
-    if longest > sources.MOST_COLUMNS:
-        yield f"{longest} columns, expected at most {sources.MOST_COLUMNS}"
-    drawn = "display_data" in outputs_expected(cell.source)
-    if drawn and not cell.alt and "solution" not in cell.tags:
-        yield 'say in its option "alt" what the figure shows'
-
-
-def outputs_expected(source: str) -> set[str]:
-    """Tell which outputs a code cell must have, from its text alone.
-
-    They are "stream" (it prints), "display_data" (it calls a plotting function
-    of d2lmini) and "execute_result" (it ends in a bare value).
-    """
-    tree, expected = ast.parse(source), set()
-    for statement in tree.body:
-        if isinstance(statement, ast.FunctionDef | ast.ClassDef):
-            if "check" in map(ast.unparse, statement.decorator_list):
-                expected.add("stream")  # an exercise's self-check
-            continue  # defined here, called elsewhere
-        for node in ast.walk(statement):
-            called = (
-                ast.unparse(node.func) if isinstance(node, ast.Call) else ""
-            )
-            if called == "print":
-                expected.add("stream")
-            if called in PLOTTERS:
-                expected.add("display_data")
-    last = tree.body[-1] if tree.body else None
-    if isinstance(last, ast.Expr) and not isinstance(last.value, ast.Call):
-        expected.add("execute_result")
-    return expected
+    longest, most = max(map(len, lines)), sources.MOST_COLUMNS
+    if longest > most:
+        yield f"{longest} columns, expected at most {most}"
 
 
 def crowded(cells: list[Cell]) -> Iterator[Cell]:

@@ -99,7 +99,11 @@ class Cell:
 
 @dataclass
 class Lesson:
-    """A lesson: its name (``02_attention_pooling``) and its cells."""
+    """A lesson: its name (``02_attention_pooling``) and its cells.
+
+    A step is the variants of a cell, one or more for each framework, or one
+    cell that all share.
+    """
 
     name: str
     cells: list[Cell]
@@ -175,14 +179,13 @@ def alone(name: str, wheel: tuple[str, str] | None = None) -> str:
         wheel: address and SHA-256 of a wheel to install, or None: a name that
             nobody has published could be anybody's.
     """
-    needed = list(dict.fromkeys(["d2lmini", FRAMEWORKS[name].module]))
+    needed = json.dumps(["d2lmini", FRAMEWORKS[name].module])
     does, install = "says what it lacks", ""
     if wheel:
         does = "installs what it lacks"
         install = INSTALL.format(name=name, address=wheel[0], sha256=wheel[1])
-    return ALONE.format(
-        does=does, install=install, needed=json.dumps(needed), name=name
-    ).strip()
+    made = ALONE.format(does=does, install=install, needed=needed, name=name)
+    return made.strip()
 
 
 def names(source: Path = SOURCE) -> list[str]:
@@ -204,7 +207,11 @@ def read(name: str, source: Path = SOURCE) -> Lesson:
 
 
 def parse(name: str, text: str) -> Lesson:
-    """Make a `Lesson` of a text; house_rules.py says what it must be."""
+    """Make a `Lesson` of a text; house_rules.py says what it must be.
+
+    A cell's id is made of its heading and its place below it, so an edit
+    elsewhere in the lesson changes no id.
+    """
     try:
         notebook = jupytext.reads(text, fmt="md:myst")
     except Exception as error:  # jupytext raises many kinds
@@ -224,7 +231,7 @@ def parse(name: str, text: str) -> Lesson:
                 source=raw.source,
                 frameworks=tuple(tag for tag in tags if tag in FRAMEWORKS),
                 tags=[
-                    tag for tag in tags if tag not in (*FRAMEWORKS, *SLIDES)
+                    tag for tag in tags if tag not in {*FRAMEWORKS, *SLIDES}
                 ],
                 alt=" ".join(raw.metadata.get("alt", "").split()),
                 slide=next((tag for tag in tags if tag in SLIDES), ""),
@@ -234,53 +241,33 @@ def parse(name: str, text: str) -> Lesson:
         )
         heading = [heading, *headings][-1]  # what follows stands below it
     lesson.steps = group_steps(lesson.cells)
-    for first, *others in lesson.steps:  # said once, true for all variants
-        for cell in others:
-            cell.alt = cell.alt or first.alt
+    ids: Counter[str] = Counter()
+    for first, *variants in lesson.steps:
+        slug = re.sub(r"[^a-z0-9]+", "-", first.heading.lower()).strip("-")
+        slug = slug[:48].strip("-") or "cell"
+        ids[slug] += 1
+        first.id = f"{slug}-{ids[slug]}"
+        for cell in variants:  # their notebooks can be laid side by side
+            cell.id = first.id
+            cell.alt = cell.alt or first.alt  # said once, true for all
             cell.slide = cell.slide or first.slide
-    set_ids(lesson)
     return lesson
 
 
 def headings_of(markdown: str) -> list[str]:
     """Return the headings in a prose cell, code fences left out."""
     outside = re.sub(r"^```.*?^```", "", markdown, flags=re.M | re.S)
-    return [
-        found.strip()
-        for found in re.findall(r"^#{1,6} +(.+)$", outside, re.MULTILINE)
-    ]
+    return re.findall(r"^#{1,6} +(.*\S)", outside, re.MULTILINE)
 
 
 def group_steps(cells: list[Cell]) -> list[list[Cell]]:
     """Group tagged neighbours; what follows a complete step opens the next."""
     steps: list[list[Cell]] = []
-    current: list[Cell] = []
+    held: set[str] = set()  # frameworks of the step that is open
     for cell in cells:
-        if not cell.frameworks:
-            current = []
-            continue
-        seen = {name for other in current for name in other.frameworks}
-        if not current or seen == set(FRAMEWORKS):
-            current = []
-            steps.append(current)
-        current.append(cell)
+        if not cell.frameworks or held in (set(), set(FRAMEWORKS)):
+            steps.append([])
+            held = set()
+        steps[-1].append(cell)
+        held |= set(cell.frameworks)
     return steps
-
-
-def set_ids(lesson: Lesson) -> None:
-    """Name each cell by its heading and its place below it.
-
-    The variants of one step share their id, so that the notebooks can be laid
-    side by side; an edit elsewhere in the lesson changes no id.
-    """
-    count: Counter[str] = Counter()
-    in_step = {id(cell): step[0] for step in lesson.steps for cell in step}
-    for cell in lesson.cells:
-        first = in_step.get(id(cell), cell)
-        if first is not cell:
-            cell.id = first.id
-            continue
-        slug = re.sub(r"[^a-z0-9]+", "-", cell.heading.lower()).strip("-")
-        slug = slug[:48].strip("-") or "cell"
-        count[slug] += 1
-        cell.id = f"{slug}-{count[slug]}"
