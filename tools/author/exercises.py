@@ -66,11 +66,9 @@ def stub_of(node: ast.stmt, lines: list[str]) -> str:
 
 def header(node: ast.FunctionDef | ast.ClassDef, lines: list[str]) -> str:
     """Return the first lines of a function or class, with its docstring."""
-    first: ast.stmt | ast.expr = node.body[0]
+    first = node.body[0]
     if ast.get_docstring(node) is not None:
         return "\n".join(lines[node.lineno - 1 : first.end_lineno])
-    if isinstance(first, ast.FunctionDef) and first.decorator_list:
-        first = first.decorator_list[0]
     kept = lines[node.lineno - 1 : first.lineno - 1]
     return "\n".join(x for x in kept if x.strip() and x.strip()[0] != "#")
 
