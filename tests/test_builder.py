@@ -10,6 +10,7 @@ from pathlib import Path
 import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_notebook, new_output
+from nbsight.compare import WIDGET
 
 from tests.test_trust import trusted
 from tools.author import build, check, house_rules, notebooks, sources
@@ -84,6 +85,13 @@ def author(*arguments):
         capture_output=True,
         text=True,
     )
+
+
+def commit(project):
+    """Let git know a project, and commit it."""
+    git = ["git", "-c", "user.name=a", "-c", "user.email=a@b"]
+    for step in (["init", "-q"], ["add", "."], ["commit", "-qm", "Tiny"]):
+        subprocess.run([*git, *step], cwd=project, check=True)
 
 
 # Generating
@@ -219,9 +227,7 @@ def test_what_an_earlier_build_or_the_last_commit_holds_is_no_work(path):
     marks = path.parents[2] / "build" / "written"
     shutil.rmtree(marks)
     assert "changed by hand" in notebooks.changed_by_hand(path, newer)
-    git = ["git", "-c", "user.name=a", "-c", "user.email=a@b"]
-    for step in (["init", "-q"], ["add", "."], ["commit", "-qm", "Tiny"]):
-        subprocess.run([*git, *step], cwd=path.parents[2], check=True)
+    commit(path.parents[2])
     assert notebooks.changed_by_hand(path, newer) is None
     notebooks.put_in_place(newer, path)
     newest = tiny("Newest words.")
@@ -305,6 +311,7 @@ def metadata(part, **changes):
 ERROR = new_output("error", ename="E", evalue="e")
 STDERR = new_output("stream", name="stderr", text="oh")
 FIGURE = new_output("display_data", {"image/svg+xml": "<svg/>"})
+WIDGETS = new_output("display_data", {WIDGET: {"model_id": "1"}})
 FAULTS = [
     (cell(source="print(43)"), "its source is not what the source gives"),
     (cell(id="other"), "its id is not what the source gives"),
@@ -385,11 +392,20 @@ def test_a_generated_notebook_is_accepted_as_a_build_writes_it(folder, path):
     assert (folder.parent / "build" / "written" / mark).exists()
 
 
-def test_what_is_kept_of_a_notebook_that_nobody_trusts_is_not_signed(path):
-    text = path.read_text().replace('"42', '"<script/>42')
-    path.write_text(text)
-    Generated().write(path, text.replace("2.5\\n", "2.6\\n"))
-    assert "2.6\\n" in path.read_text() and not trusted(path)
+def test_what_is_accepted_is_signed_only_where_its_rest_was_trusted(
+    path, monkeypatch, tmp_path
+):
+    commit(path.parents[2])
+    monkeypatch.setenv("JUPYTER_DATA_DIR", str(tmp_path / "of a new user"))
+    change(path, lambda nb: nb.cells[2].update(outputs=[FIGURE, WIDGETS]))
+    changed = path.read_text()
+    commit(path.parents[2])
+    Generated().write(path, changed.replace("2.5\\n", "2.6\\n"))
+    assert "2.6\\n" in path.read_text() and trusted(path)
+    assert WIDGET not in path.read_text()
+    path.write_text(changed.replace("<svg/>", "<script/>"))
+    Generated().write(path, path.read_text().replace("2.5\\n", "2.7\\n"))
+    assert "2.7\\n" in path.read_text() and not trusted(path)
 
 
 def test_what_is_not_as_its_source_gives_it_is_not_accepted(folder, path):
