@@ -70,6 +70,15 @@ def test_what_is_committed_is_trusted_and_what_others_changed_is_not(
     assert trusted(numpy / "02.ipynb")
 
 
+def test_another_revision_is_trusted_on_request(checkout):
+    path = checkout / "numpy" / "04.ipynb"
+    path.write_text(notebook({**HARMLESS, "text/plain": "4"}))
+    git(checkout, "add", "--all")
+    git(checkout, "commit", "-qm", "More")
+    trust.published(checkout, "HEAD~1")
+    assert trusted(checkout / "numpy" / "01.ipynb") and not trusted(path)
+
+
 def test_a_broken_notebook_a_link_and_line_ends_of_windows_do_no_harm(
     checkout, capfd
 ):
