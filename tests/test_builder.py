@@ -420,6 +420,9 @@ def test_what_is_not_as_its_source_gives_it_is_not_accepted(folder, path):
     said = Generated().objection(path)
     assert "01_tiny.ipynb: changed by hand" in said
     assert "notebooks/source/01_tiny.md" in said
+    source.write_text("---\njupytext: [")
+    assert "not readable as MyST" in Generated().objection(path)
+    assert "not readable as MyST" in check_numpy(folder)[0]
     source.unlink()  # so it is not a generated one any more
     assert Generated().objection(path) is None
 

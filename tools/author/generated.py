@@ -31,9 +31,9 @@ class Generated(Store):
             return None
         try:
             lesson = sources.read(path.stem, path.parents[1] / "source")
+            generated = lesson.notebook(path.parent.name)
         except sources.LessonError as error:
             return str(error)
-        generated = lesson.notebook(path.parent.name)
         by_hand = notebooks.changed_by_hand(path, generated)
         if by_hand:
             return by_hand

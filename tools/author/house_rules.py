@@ -23,6 +23,10 @@ def sound(source: Path, beginning: str = "") -> tuple[list[Lesson], list[str]]:
         source: folder of the sources.
         beginning: of the lessons' names, e.g. ``02``.
     """
+    try:
+        sources.published()  # of which each notebook tells
+    except sources.LessonError as error:
+        return [], [str(error)]
     lessons, found = [], []
     names = [n for n in sources.names(source) if n.startswith(beginning)]
     if not names:
@@ -30,11 +34,12 @@ def sound(source: Path, beginning: str = "") -> tuple[list[Lesson], list[str]]:
     for name in names:
         try:
             lesson = sources.read(name, source)
-            broken = problems(lesson)
         except sources.LessonError as error:
-            broken = [str(error)]
-        found += broken
-        lessons += [] if broken else [lesson]
+            found.append(str(error))
+            continue
+        wrong = problems(lesson)
+        found += wrong
+        lessons += [] if wrong else [lesson]
     return lessons, found
 
 
