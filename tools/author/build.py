@@ -46,11 +46,8 @@ def build(
 ) -> list[str]:
     """Build the notebooks of frameworks; return what went wrong.
 
-    Args:
-        frameworks: keys of ``FRAMEWORKS``.
-        beginning: of the lessons' names, e.g. ``02``.
-        force: overwrite what was changed by hand, too.
-        folder: holds ``source`` and the frameworks' folders.
+    Of all lessons whose names begin so; what was changed by hand is only
+    overwritten by force. The folder holds ``source``, too.
     """
     for reason in filter(None, map(why_missing, frameworks)):
         print(f"skipped: {reason}")

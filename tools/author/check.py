@@ -65,12 +65,7 @@ def executed(notebook: NotebookNode) -> Iterator[str]:
 def pictures(
     notebook: NotebookNode, cells: list[sources.Cell]
 ) -> Iterator[str]:
-    """Yield where a figure has no text, or a text that tells of it no figure.
-
-    Args:
-        notebook: as it is stored.
-        cells: those of its source.
-    """
+    """Yield where a figure has no text in its source, or a text no figure."""
     told = {cell.id for cell in cells if cell.alt}
     for cell in notebook.cells:
         place = f'cell {cell.id} ("{first_line(cell)}")'
@@ -125,11 +120,8 @@ def check(
 ) -> list[str]:
     """List everything that is wrong with the sources and the notebooks.
 
-    Each message names the lesson or notebook, the cell, and the remedy.
-
-    Args:
-        folder: holds ``source`` and the frameworks' folders.
-        frameworks: names of those to look at.
+    The folder holds ``source`` and the frameworks' folders. Each message names
+    the lesson or notebook, the cell, and the remedy.
     """
     lessons, found = house_rules.sound(folder / "source")
     for lesson in lessons:

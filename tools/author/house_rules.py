@@ -19,9 +19,7 @@ DIRECTIVE = re.compile(r"^\s*(:{3,}|`{3,}\{)", re.MULTILINE)
 def sound(source: Path, beginning: str = "") -> tuple[list[Lesson], list[str]]:
     """Return the lessons that break no rule, and what the others break.
 
-    Args:
-        source: folder of the sources.
-        beginning: of the lessons' names, e.g. ``02``.
+    Of all in a folder whose names begin so, e.g. with ``02``.
     """
     try:
         sources.published()  # of which each notebook tells

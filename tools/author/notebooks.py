@@ -58,14 +58,9 @@ def is_ours(path: Path, generated: NotebookNode) -> bool:
 
 
 def changed_by_hand(path: Path, generated: NotebookNode) -> str | None:
-    """Say that a new build would destroy somebody's work, and the remedy.
+    """Say that a build would destroy somebody's work, and the remedy.
 
-    Args:
-        path: the notebook on disk, or a place where none is yet.
-        generated: the notebook that the source gives now.
-
-    Returns:
-        None when it would not.
+    None where the notebook that the source gives may be put in its place.
     """
     if not path.exists() or is_ours(path, generated):
         return None

@@ -30,12 +30,9 @@ ONE_AT_A_TIME = threading.Lock()  # the first makes the user's key
 def committed(
     folder: str | Path, revision: str = "HEAD", name: str = "."
 ) -> list[bytes]:
-    """Return the notebooks that a revision holds below a folder, as bytes.
+    """Return the texts of notebooks that a git revision holds in a folder.
 
-    Args:
-        folder: where git is asked; where it knows nothing, there are none.
-        revision: as git calls it.
-        name: of a file or folder within, to look only there.
+    All of them, or that of a name; where git knows nothing, there are none.
     """
     git = ["git", "archive", revision, name]
     try:
