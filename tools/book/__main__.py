@@ -16,7 +16,7 @@ from pathlib import Path
 import nbformat
 
 from tools.author import sources
-from tools.author.build import dumps
+from tools.author.notebooks import dumps
 from tools.book import agreement_page, pages
 from tools.frameworks import FRAMEWORKS
 

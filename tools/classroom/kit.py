@@ -25,7 +25,7 @@ import nbformat
 from nbsight.execute import execute
 
 from tools.author import sources, trust
-from tools.author.build import content_hash, dumps, explain, tidy
+from tools.author.notebooks import content_hash, dumps, explain, tidy
 from tools.book import slides
 from tools.book.__main__ import INSTALL, archive, write, zipped
 from tools.book.pages import MINUTES
