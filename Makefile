@@ -72,10 +72,10 @@ accept: setup ## show what NOTEBOOK=path gives now; store it if you agree
 	@$(RUN) -m tools.author.accept $(if $(YES),--yes) $(NOTEBOOK)
 
 book: setup ## make the pages, in build/book: every framework in tabs
-	@$(RUN) -m tools.book --site '$(SITE)' --repository '$(REPOSITORY)'
+	@$(RUN) -m tools.book pages --site '$(SITE)' --repository '$(REPOSITORY)'
 
 slides: setup ## make a deck of each lesson and framework, in build/slides
-	@$(RUN) -m tools.book.slides --frameworks '$(CHOICE)' --lesson '$(LESSON)'
+	@$(RUN) -m tools.book slides --frameworks '$(CHOICE)' --lesson '$(LESSON)'
 
 class: setup ## make a kit for a class, in build/class: hand out, keep, show
 	@$(RUN) -m tools.classroom.kit --frameworks '$(CHOICE)' \
