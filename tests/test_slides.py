@@ -168,7 +168,15 @@ def test_lesson_that_says_no_minutes_is_refused():
 
 
 def test_blocks_that_do_not_fit_go_to_the_next_slide():
-    half = slides.Block("code", "", slides.ROOM // 2)
-    figure = slides.Block("figure", "", 1)
-    packed = slides.pack([half, half, half, figure, half])
-    assert [len(blocks) for blocks in packed] == [2, 1, 2]
+    half, figure, output = (
+        slides.Block(kind, "", height)
+        for kind, height in (
+            ("code", slides.ROOM // 2),
+            ("figure", 1),
+            ("output", slides.ROOM // 2),
+        )
+    )
+    packed = slides.pack(
+        [half, half, half, output, half, figure, output, half]
+    )
+    assert [len(blocks) for blocks in packed] == [2, 2, 1, 2, 1]

@@ -6,7 +6,7 @@ import re
 import sys
 from pathlib import Path
 
-from tools.author import sources
+from tools.author.sources import ROOT, LessonError, names
 from tools.book import site, slides
 from tools.frameworks import FRAMEWORKS, chosen
 
@@ -26,36 +26,32 @@ def repository(address: str) -> str:
 def main() -> None:
     """Build what is asked for, and say where its first page is."""
     parser = argparse.ArgumentParser("python -m tools.book")
-    commands = parser.add_subparsers(dest="command", required=True)
-    book = commands.add_parser("pages", help="every framework in tabs")
+    add = parser.add_subparsers(dest="command", required=True).add_parser
+    book = add("pages", help="all frameworks in tabs")
     book.add_argument("--site", default="", help="where it will stand")
     book.add_argument("--repository", default="", type=repository)
-    decks = commands.add_parser("slides", help="a deck per framework")
+    decks = add("slides", help="a deck of each lesson and framework")
     decks.add_argument("--lesson", default="", help="how its name begins")
-    decks.add_argument(
-        "--frameworks",
-        default=os.environ.get("LESSON_FRAMEWORKS", ""),
-        help="names, separated by spaces",
-    )
+    chosen_before = os.environ.get("LESSON_FRAMEWORKS", "")
+    decks.add_argument("--frameworks", default=chosen_before, help="names")
     for command in book, decks:
-        command.add_argument(
-            "--folder", type=Path, default=sources.ROOT / "build"
-        )
+        command.add_argument("--folder", type=Path, default=ROOT / "build")
     given = parser.parse_args()
     folder = given.folder.absolute()
-    if given.command == "pages":
-        site.build(folder, given.site.rstrip("/"), given.repository)
-        print(f"The book: {folder / 'book' / 'index.html'}")
-        return
-    names = [n for n in sources.names() if n.startswith(given.lesson)]
-    if not names:
-        sys.exit(f"--lesson: no lesson begins with '{given.lesson}'")
-    slides.build(folder, names, chosen(given.frameworks) or list(FRAMEWORKS))
-    print(f"The slides: {folder / 'slides' / 'index.html'}")
+    try:
+        if given.command == "pages":
+            site.build(folder, given.site.rstrip("/"), given.repository)
+            print(f"The book: {folder / 'book' / 'index.html'}")
+            return
+        lessons = [n for n in names() if n.startswith(given.lesson)]
+        if not lessons:
+            sys.exit(f"--lesson: no lesson begins with '{given.lesson}'")
+        frameworks = chosen(given.frameworks) or list(FRAMEWORKS)
+        slides.build(folder, lessons, frameworks)
+        print(f"The slides: {folder / 'slides' / 'index.html'}")
+    except LessonError as error:
+        sys.exit(str(error))
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except sources.LessonError as error:
-        sys.exit(str(error))
+    main()

@@ -22,7 +22,6 @@ from tools.frameworks import FRAMEWORKS
 
 PRINTED = re.compile(r"^(.+?): (?:.*, )?test MSE (\d+\.\d+)$", re.MULTILINE)
 LINE = re.compile(r'axes\[0\]\.lines\["(Truth|Pred)"\]\t(.*)')
-FIGURE = "agreement.svg"
 STYLES = ["-", "--", "-.", ":", (0, (1, 3))]
 
 
@@ -30,9 +29,6 @@ def predictions(
     lessons: Iterable[tuple[Lesson, Stored]],
 ) -> list[dict[str, Any]]:
     """Find what the frameworks predict, and how well.
-
-    Args:
-        lessons: each with what `pages.stored` returns for it.
 
     Returns:
         A list of dicts with ``name``, ``label`` (of the cell), ``truth``,
@@ -46,37 +42,28 @@ def predictions(
             }
             if cell.frameworks or not all(here.values()):
                 continue
-            first = here[next(iter(here))]
-            found.append(
-                {
-                    "name": first["name"],
-                    "label": f"{lesson.name[:2]}-{cell.id}",
-                    "truth": first["Truth"],
-                    "curves": {
-                        name: got["Pred"] for name, got in here.items()
-                    },
-                    "errors": {
-                        name: got["error"] for name, got in here.items()
-                    },
-                }
-            )
+            names, errors, truth, curves = zip(*here.values(), strict=True)
+            row = {"name": names[0], "truth": truth[0]}
+            row["label"] = f"{lesson.name[:2]}-{cell.id}"
+            row["errors"] = dict(zip(here, errors, strict=True))
+            row["curves"] = dict(zip(here, curves, strict=True))
+            found.append(row)
     return found
 
 
-def of_cell(outputs: list[Any]) -> dict[str, Any]:
-    """Return the name, error and lines, to 7 digits, of a cell, or {}."""
-    text = "".join(output.get("text", "") for output in outputs)
-    printed = PRINTED.search(text)
-    found: dict[str, Any] = (
-        {"name": printed[1], "error": printed[2]} if printed else {}
-    )
+def of_cell(outputs: list[Any]) -> tuple[Any, ...]:
+    """Return a cell's pooling, printed error, true and predicted (x, y)."""
+    printed = PRINTED.search("".join(out.get("text", "") for out in outputs))
     records = [output.get("data", {}).get(MIME) for output in outputs]
+    lines = {}
     for artist in [line for each in records if each for line in artists(each)]:
         line = LINE.fullmatch(artist)
         if line:
             path = json.loads(line[2])["path"]
-            found[line[1]] = np.array(path["x"]), np.array(path["y"])
-    return found if len(found) == 4 else {}
+            lines[line[1]] = np.array(path["x"]), np.array(path["y"])
+    if not printed or len(lines) < 2:
+        return ()
+    return printed[1], printed[2], lines["Truth"], lines["Pred"]
 
 
 def apart(row: dict[str, Any]) -> dict[str, float]:
@@ -91,15 +78,8 @@ def apart(row: dict[str, Any]) -> dict[str, float]:
 @plt.style.context("d2lmini.look")
 def draw(rows: list[dict[str, Any]]) -> str:
     """Return an SVG: for each pooling the curves, and how they differ."""
-    fig = Figure(figsize=(1.9 * len(rows), 4.2), layout="constrained")
-    axes = fig.subplots(
-        2,
-        len(rows),
-        sharex=True,
-        sharey="row",
-        squeeze=False,
-        height_ratios=[2, 1],
-    )
+    fig = Figure(figsize=(1.6 * len(rows), 4.2), layout="constrained")
+    axes = fig.subplots(2, len(rows), sharex=True, sharey="row", squeeze=False)
     for row, top, bottom in zip(rows, *axes, strict=True):
         top.plot(*row["truth"], color="0.6", lw=1, label="Truth")
         first = next(iter(row["curves"].values()))[1]
@@ -107,11 +87,12 @@ def draw(rows: list[dict[str, Any]]) -> str:
             look = {"color": f"C{i}", "ls": STYLES[i % len(STYLES)]}
             top.plot(x, y, lw=5 - i, label=FRAMEWORKS[name].title, **look)
             bottom.plot(x, 1e6 * (y - first), lw=1.5, **look)
-        top.set_title(row["name"], fontsize="small")
+        top.set_title(row["name"], fontsize="medium")
         bottom.set(xlabel="x")
     axes[0, 0].set(ylabel="y", ylim=(-1, 5))
     axes[1, 0].set(ylabel="millionths")
-    axes[0, 0].legend(fontsize="x-small", ncols=2, loc="upper center")
+    named = axes[0, 0].get_legend_handles_labels()
+    fig.legend(*named, ncols=len(named[0]), loc="outside upper center")
     file = io.StringIO()
     fig.savefig(file, format="svg", metadata={"Date": None, "Creator": None})
     return file.getvalue()
@@ -137,7 +118,7 @@ def page(rows: list[dict[str, Any]]) -> str:
     text = Path(__file__).with_name("agreement.md").read_text("utf-8")
     return text.format(
         table="\n".join(f"| {line} |" for line in table),
-        figure=picture(f"figures/{FIGURE}", alt),
+        figure=picture("figures/agreement.svg", alt),
         first=titles[0],
         n=len(rows[0]["truth"][0]),
         total=f"{max(largest):.0f}",

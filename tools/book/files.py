@@ -21,6 +21,7 @@ Attention pooling in {title}. With Python 3.11:
     pip install ".[{name},lab]"
     jupyter lab notebooks
 """
+LICENSES = "LICENSE", "notebooks/source/LICENSE"
 # Of what Sphinx makes, readers need neither this nor most of reveal.js.
 LEFT_OUT = re.compile(
     r"\.buildinfo|objects\.inv|_static/revealjs/"
@@ -33,30 +34,23 @@ def archive(framework: str) -> bytes:
     title = FRAMEWORKS[framework].title
     text = INSTALL.format(title=title, name=framework)
     inside = {"INSTALL.txt": text.encode()}
-    for pattern in (
-        f"notebooks/{framework}/*.ipynb",
-        *(f"{package}/*.*" for package in PACKAGES),
-        "pyproject.toml",
-        "README.md",
-        "LICENSE",
-        "notebooks/source/LICENSE",
-    ):
-        for file in ROOT.glob(pattern):
-            path = file.relative_to(ROOT).as_posix()
-            path = path.replace(f"notebooks/{framework}/", "notebooks/")
-            content = file.read_text("utf-8")
-            if file.suffix == ".ipynb":  # the others are not in this archive
-                content = without_siblings(content)
-            inside[path] = content.encode()
+    for path in ROOT.glob(f"notebooks/{framework}/*.ipynb"):
+        inside[f"notebooks/{path.name}"] = notebook(path)
+    packages = [f"{package}/*.*" for package in PACKAGES]
+    for pattern in *packages, "pyproject.toml", "README.md", *LICENSES:
+        for path in ROOT.glob(pattern):
+            name = path.relative_to(ROOT).as_posix()
+            inside[name] = path.read_text("utf-8").encode()
     return zipped(inside, f"attention-pooling-{framework}")
 
 
-def without_siblings(text: str) -> str:
-    """Return a notebook's text without links to other frameworks' ones."""
-    notebook = nbformat.reads(text, as_version=4)
-    title, _, _, *rest = notebook.cells[0].source.split("\n")
-    notebook.cells[0].source = "\n".join([title, *rest])
-    return dumps(notebook)
+def notebook(path: Path, link: str = "") -> bytes:
+    """Return a notebook with a link, or none, in place of its siblings'."""
+    found = nbformat.read(path, as_version=4)
+    title, _, _, *rest = found.cells[0].source.split("\n")
+    lines = [title, *(["", link] if link else []), *rest]
+    found.cells[0].source = "\n".join(lines)
+    return dumps(found).encode()
 
 
 def zipped(inside: Mapping[str, bytes], folder: str) -> bytes:

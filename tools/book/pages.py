@@ -60,7 +60,7 @@ class Page:
     title: str
     minutes: int
     text: str = ""
-    pictures: dict[str, str] = field(default_factory=dict)  # {file name: SVG}
+    pictures: dict[str, str] = field(default_factory=dict)  # {path: SVG}
 
 
 def stored(lesson: Lesson, folder: Path = NOTEBOOKS) -> Stored:
@@ -270,7 +270,7 @@ def render(made: Page, cell: Cell, outputs: list[Any]) -> str:
                     "for those who do not see it: add an option 'alt'"
                 )
             name = f"{made.name}-{cell.id}-{len(made.pictures)}.svg"
-            made.pictures[name] = data[SVG]
+            made.pictures[f"figures/{name}"] = data[SVG]
             parts.append(picture(f"figures/{name}", cell.alt))
         elif LIVE in data:
             # The module that JupyterLab loads, inline: a page that is opened

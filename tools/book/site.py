@@ -1,31 +1,26 @@
 """The whole book: its pages, its first page, and notebooks to download."""
 
 import re
-from collections.abc import Iterable
 from pathlib import Path
 
-import nbformat
-
 from tools.author import sources
-from tools.author.build import dumps
 from tools.book import agreement_page, files, pages
 from tools.frameworks import FRAMEWORKS
 
 ROOT = sources.ROOT
 HERE = Path(__file__).parent
-TRUTH = "what_the_sources_get_wrong"
-FIGURE = "three-poolings.svg"
 CELL = re.compile(
     r"\(\.\./(?:notebooks/)?\w+/(\d\d)_\w+\.ipynb#cell-id=([\w-]+)\)"
 )
 OUTSIDE = re.compile(r"\[([^]]*)\]\(\.\./[^)]*\)")  # files that are no page
 CARD = """\
-:::{{grid-item-card}} {title}
-:link: {name}
+:::{{grid-item-card}} {page.title}
+:link: {page.name}
 :link-type: doc
 
-About {minutes} minutes
+About {page.minutes} minutes
 :::"""
+ZIP = "attention-pooling-{}.zip"
 
 
 def texts(repository: str = "") -> dict[str, str]:
@@ -40,47 +35,32 @@ def texts(repository: str = "") -> dict[str, str]:
     found = {f"{page.name}.md": page.text for page in made}
     rows = agreement_page.predictions(lessons)
     found["agreement.md"] = agreement_page.page(rows)
-    figures = {agreement_page.FIGURE: agreement_page.draw(rows)}
-    figures[FIGURE] = (ROOT / "docs" / FIGURE).read_text("utf-8")
+    found["figures/agreement.svg"] = agreement_page.draw(rows)
+    figure = "three-poolings.svg"
+    found[f"figures/{figure}"] = (ROOT / "docs" / figure).read_text("utf-8")
     for page in made:
-        figures |= page.pictures
-    found |= {f"figures/{name}": svg for name, svg in figures.items()}
-    truth = sources.SOURCE / f"{TRUTH}.md"
+        found |= page.pictures
+    truth = sources.SOURCE / "what_the_sources_get_wrong.md"
     for path in ROOT / "docs/teaching.md", ROOT / "docs/learning.md", truth:
         text = CELL.sub(r"(#\1-\2)", path.read_text("utf-8"))
-        text = text.replace(
-            f"(../notebooks/source/{TRUTH}.md)", f"({TRUTH}.md)"
-        )
+        text = text.replace("(../notebooks/source/what", "(what")
         found[path.name] = OUTSIDE.sub(r"\1", text)
     found["index.md"] = index(made)
     return found
 
 
-def index(made: Iterable[pages.Page]) -> str:
+def index(made: list[pages.Page]) -> str:
     """Return the first page: a card for each lesson, a zip per framework."""
-    made = list(made)
-    cards = "\n\n".join(
-        CARD.format(title=p.title, name=p.name, minutes=p.minutes)
-        for p in made
+    zips = [
+        f'<a href="notebooks/{ZIP.format(name)}" download>{one.title}</a>'
+        for name, one in FRAMEWORKS.items()
+    ]
+    text = (HERE / "index.md").read_text("utf-8")
+    return text.format(
+        cards="\n\n".join(CARD.format(page=page) for page in made),
+        zips="\n".join(zips),
+        pages="\n".join(page.name for page in made),
     )
-    zips = "\n".join(
-        f'<a href="notebooks/{zip_name(name)}" download>{framework.title}</a>'
-        for name, framework in FRAMEWORKS.items()
-    )
-    return (
-        (HERE / "index.md")
-        .read_text("utf-8")
-        .format(
-            cards=f"::::{{grid}} 1 2 2 2\n:gutter: 3\n\n{cards}\n::::",
-            zips=f'```{{raw}} html\n<p class="zips">{zips}</p>\n```',
-            pages="\n".join(p.name for p in made),
-        )
-    )
-
-
-def zip_name(framework: str) -> str:
-    """Return the name of a framework's archive."""
-    return f"attention-pooling-{framework}.zip"
 
 
 def downloads(site: str) -> dict[str, bytes]:
@@ -91,22 +71,14 @@ def downloads(site: str) -> dict[str, bytes]:
             "" for links within the folder.
     """
     found = {}
-    for framework in FRAMEWORKS:
-        for name in sources.names():
-            path = f"{framework}/{name}.ipynb"
-            page = f"{site or '../..'}/{name}.html?framework={framework}"
-            found[f"notebooks/{path}"] = with_link(path, page)
-        found[f"notebooks/{zip_name(framework)}"] = files.archive(framework)
+    for name in FRAMEWORKS:
+        for path in (sources.NOTEBOOKS / name).glob("*.ipynb"):
+            page = f"{site or '../..'}/{path.stem}.html?framework={name}"
+            link = f"[This lesson as a page, in all frameworks]({page})"
+            inside = f"notebooks/{name}/{path.name}"
+            found[inside] = files.notebook(path, link)
+        found[f"notebooks/{ZIP.format(name)}"] = files.archive(name)
     return found
-
-
-def with_link(path: str, page: str) -> bytes:
-    """Return a notebook, below its title a link to its page."""
-    notebook = nbformat.read(sources.NOTEBOOKS / path, as_version=4)
-    title, rest = notebook.cells[0].source.split("\n", 1)
-    link = f"[This lesson as a page, in all frameworks]({page})"
-    notebook.cells[0].source = f"{title}\n\n{link}\n{rest}"
-    return dumps(notebook).encode()
 
 
 def build(folder: Path, site: str = "", repository: str = "") -> None:

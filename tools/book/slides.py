@@ -64,6 +64,7 @@ class Block:
     kind: str  # formula, predict, code, figure, output, list
     text: str
     height: int  # in pixels
+    prose: list[str] = field(default_factory=list)  # for the notes
 
 
 def sections(cells: Iterable[Cell]) -> list[Section]:
@@ -116,21 +117,25 @@ def shown(made: pages.Page, cell: Cell, outputs: list[Any]) -> list[Block]:
             found.append(Block("figure", text, LEAST_FIGURE))
         elif one.output_type != "execute_result" or len(outputs) == 1:
             rows = len(pages.text_of(one).rstrip().splitlines())
-            text = f"::::{{container}} fragment\n{text}::::\n"  # it waits
             told.append(Block("output", text, 36 + 32 * rows))
     return found + told
 
 
 def pack(blocks: Iterable[Block]) -> list[list[Block]]:
-    """Return lists of blocks that fit on a slide each; a figure begins one."""
+    """Return lists of blocks that fit on a slide each.
+
+    A figure begins a slide; what is shown ends it.
+    """
     found: list[list[Block]] = []
-    used = ROOM
+    used, ended = 0, True
     for block in blocks:
         used += block.height
-        if used > ROOM or block.kind == "figure":
+        begins = (ended and block.kind != "output") or block.kind == "figure"
+        if begins or used > ROOM or not found:
             found.append([])
             used = block.height
         found[-1].append(block)
+        ended = block.kind in ("figure", "output")
     return found
 
 
@@ -150,22 +155,31 @@ def slides_of(
             blocks += shown(made, step.cell, outputs[step.cell.id])
         else:
             blocks = [block for block in blocks if block.kind == "formula"]
-        prose = step.prose + following.prose
-        found += [slide(section.title, each, prose) for each in pack(blocks)]
-    return found
+        for block in blocks:
+            block.prose = step.prose + following.prose
+        found += blocks
+    return [slide(section.title, packed) for packed in pack(found)]
 
 
 def listed(title: str, items: list[str], prose: list[str]) -> list[str]:
     """Return slides, as MyST text, with a list."""
-    heights = [53 + 39 * (len(item) // 78) for item in items]
-    blocks = map(Block, itertools.repeat("list"), items, heights)
-    return [slide(title, packed, prose) for packed in pack(blocks)]
+    blocks = []
+    for item in items:
+        height = 53 + 39 * (len(item) // 78)
+        blocks.append(Block("list", item, height, prose))
+    return [slide(title, packed) for packed in pack(blocks)]
 
 
-def slide(title: str, blocks: list[Block], prose: list[str]) -> str:
-    """Return a slide as MyST text."""
-    text = [block.text.strip("\n") for block in blocks]
-    return "\n\n".join([f"## {title}", *text, notes(prose)])
+def slide(title: str, blocks: list[Block]) -> str:
+    """Return a slide as MyST text; an output waits for the next step."""
+    parts = [f"## {title}"]
+    for block in blocks:
+        text = block.text.strip("\n")
+        if block.kind == "output" and block is not blocks[0]:
+            text = f"::::{{container}} fragment\n{text}\n::::"
+        parts.append(text)
+    prose = [text for block in blocks for text in block.prose]
+    return "\n\n".join([*parts, notes(list(dict.fromkeys(prose)))])
 
 
 def notes(prose: list[str]) -> str:
@@ -178,12 +192,7 @@ def notes(prose: list[str]) -> str:
 def deck(
     lesson: Lesson, framework: str, outputs: dict[str, list[Any]]
 ) -> pages.Page:
-    """Return a lesson's deck in one framework.
-
-    Args:
-        lesson: what it shows.
-        framework: a key of ``FRAMEWORKS``.
-        outputs: {cell id: outputs}, of the framework's notebook.
+    """Return a lesson's deck, of the framework's {cell id: outputs}.
 
     Raises:
         LessonError: the lesson does not say how many minutes it takes, or a
@@ -192,9 +201,9 @@ def deck(
     made = pages.begun(lesson)
     made.name += f"-{framework}"
     opening, *others = sections(lesson.cells_of(framework))
+    title = f"{made.title} ({FRAMEWORKS[framework].title})"
     text = [
-        f"---\norphan: true\n---\n\n# {made.title}"
-        f" ({FRAMEWORKS[framework].title})",
+        f"---\norphan: true\n---\n\n# {title}",
         f":::{{container}} about\nabout {made.minutes} minutes\n:::",
         notes(opening.prose()),
     ]
@@ -227,8 +236,7 @@ def build(folder: Path, names: list[str], frameworks: list[str]) -> None:
             made = deck(lesson, framework, outputs[framework])
             table[-1].append(f"[{title}]({made.name}.md)")
             texts[f"{made.name}.md"] = made.text
-            for picture, svg in made.pictures.items():
-                texts[f"figures/{picture}"] = svg
+            texts |= made.pictures
     lines = [f"| {' | '.join(row)} |" for row in table]
     texts["index.md"] = INDEX.format(table="\n".join(lines))
     made_of = files.sphinx("revealjs", SETTINGS, texts, folder / "decks")
