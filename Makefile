@@ -78,14 +78,14 @@ slides: setup ## make a deck of each lesson and framework, in build/slides
 	@$(RUN) -m tools.book.slides --frameworks '$(CHOICE)' --lesson '$(LESSON)'
 
 class: setup ## make a kit for a class, in build/class: hand out, keep, show
-	@$(RUN) -m tools.classroom.kit --frameworks '$(CHOICE)' \
+	@$(RUN) -m tools.classroom kit --frameworks '$(CHOICE)' \
 	--lesson '$(LESSON)' $(if $(FORCE),--force)
 
 browser: setup ## test pages, slides and JupyterLab in Chromium
 	@$(RUN) -m pytest -n $(WORKERS) --dist loadfile tests/browser
 
 hub: setup ## a JupyterHub for a class: CLASS=names.txt TEACHER=name
-	@$(RUN) -m tools.classroom.hub --names '$(CLASS)' --teacher '$(TEACHER)' \
+	@$(RUN) -m tools.classroom hub --names '$(CLASS)' --teacher '$(TEACHER)' \
 	--frameworks '$(CHOICE)' $(if $(LESSONS),--lessons '$(LESSONS)') \
 	--port $(or $(PORT),8000)
 
