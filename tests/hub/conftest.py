@@ -34,7 +34,7 @@ class Hub:
         names = folder / "class.txt"
         names.write_text("\n".join(NAMES))
         self.command = [
-            *(sys.executable, "-m", "tools.classroom.hub", "--names", names),
+            *(sys.executable, "-m", "tools.classroom", "hub", "--names", names),
             *("--teacher", TEACHER, "--frameworks", "numpy"),
             *("--port", str(self.port), "--state", self.state),
         ]

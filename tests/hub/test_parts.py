@@ -11,8 +11,8 @@ import yaml
 from traitlets.config.loader import PyFileConfigLoader
 
 from tools.author.sources import ROOT, names
-from tools.classroom.hub import __main__ as hub
-from tools.classroom.hub import folders, sandbox
+from tools.classroom.hub import folders, sandbox, server
+hub = server
 
 HERE = ROOT / "tools" / "classroom" / "hub"
 VALUES = yaml.safe_load((HERE / "values.yaml").read_text())
