@@ -3,199 +3,145 @@
 import contextlib
 import json
 import re
-import signal
 import socket
 import subprocess
 import sys
-import time
-import uuid
+import threading
+from types import SimpleNamespace
 
 import psutil
 import pytest
 import requests
 import websocket
-
-from tools.author.sources import ROOT
+from jupyter_client.session import Session
 
 NAMES = ("ada", "bob", "cyd")
 TEACHER = "tess"
 
 
-class Hub:
-    """A running hub, and where it keeps what it keeps."""
-
-    def __init__(self, folder):
-        self.state = folder / "state"
-        self.log = folder / "hub.log"
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port = free.getsockname()[1]
-        self.url = f"http://127.0.0.1:{self.port}"
-        names = folder / "class.txt"
-        names.write_text("\n".join(NAMES))
-        self.command = [
-            *(sys.executable, "-m", "tools.classroom", "hub", "--names", names),
-            *("--teacher", TEACHER, "--frameworks", "numpy"),
-            *("--port", str(self.port), "--state", self.state),
-        ]
-        with self.log.open("w") as stream:
-            self.process = subprocess.Popen(
-                self.command, cwd=ROOT, stdout=stream, stderr=stream
-            )
-        for _ in range(600):
-            if "JupyterHub is now running" in self.log.read_text():
-                return
-            if self.process.poll() is not None:
+@pytest.fixture(scope="session")
+def hub(tmp_path_factory):
+    """Start the hub as `make hub` does, and stop it in the end."""
+    folder = tmp_path_factory.mktemp("hub")
+    (folder / "class.txt").write_text("\n".join(NAMES))
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = [sys.executable, "-m", "tools.classroom", "hub"]
+    command += ["--names", folder / "class.txt", "--teacher", TEACHER]
+    command += ["--frameworks", "numpy", "--port", str(port)]
+    command += ["--state", folder / "state"]
+    kept = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
+    with subprocess.Popen(command, text=True, **kept) as process:
+        log = []
+        for line in process.stdout:
+            log.append(line)
+            if "JupyterHub is now running" in line:
                 break
-            time.sleep(0.2)
-        self.stop()
-        pytest.fail(self.log.read_text())
-
-    def passwords(self):
-        lines = (self.state / "passwords.txt").read_text().splitlines()
-        return dict(line.split("\t") for line in lines)
-
-    def stop(self):
-        self.process.send_signal(signal.SIGTERM)
-        self.process.wait(60)
+        else:
+            pytest.fail("".join(log))
+        rest = threading.Thread(target=log.extend, args=[process.stdout])
+        rest.start()
+        slips = (folder / "state" / "passwords.txt").read_text().split()
+        yield SimpleNamespace(
+            **{"process": process, "state": folder / "state", "port": port},
+            **{"command": command, "url": f"http://127.0.0.1:{port}"},
+            passwords=dict(zip(slips[::2], slips[1::2], strict=True)),
+        )
+        process.terminate()
+        rest.join()
 
 
 class Student:
     """Somebody in front of a browser: cookies, forms and web sockets."""
 
     def __init__(self, hub, name):
-        self.hub, self.name = hub, name
-        self.web = requests.Session()
-        self.home = f"{hub.url}/user/{name}/"
+        self.hub, self.name, self.web = hub, name, requests.Session()
+        self.path = f"/user/{name}/"
 
-    def log_in(self, password=None):
-        """Send the form; return the page that comes."""
+    def log_in(self, password):
+        """Send the form."""
         page = self.web.get(f"{self.hub.url}/hub/login")
         xsrf = re.search(r'name="_xsrf" value="([^"]+)"', page.text)[1]
-        return self.web.post(
-            f"{self.hub.url}/hub/login",
-            data={
-                "username": self.name,
-                "password": password or self.hub.passwords()[self.name],
-                "_xsrf": xsrf,
-            },
-        )
+        sent = {"username": self.name, "password": password, "_xsrf": xsrf}
+        self.web.post(f"{self.hub.url}/hub/login", data=sent)
 
     def come(self):
-        """Log in and wait for the server; return the seconds that took."""
-        begun = time.monotonic()
-        self.log_in()
-        while time.monotonic() < begun + 100:
-            page = self.web.get(self.home + "lab")
-            if page.ok and page.url.startswith(self.home):
-                return time.monotonic() - begun
-            time.sleep(0.3)
-        raise AssertionError(self.hub.log.read_text()[-3000:])
+        """Log in, and wait for the server as the hub's page does."""
+        self.log_in(self.hub.passwords[self.name])
+        answer = self.web.get(
+            f"{self.hub.url}/hub/api/users/{self.name}/server/progress",
+            params={"_xsrf": self.cookies("/hub/")["_xsrf"]},
+        )
+        assert '"ready": true' in answer.text
+        assert self.ask("GET", "lab").ok
 
     def leave(self):
         """Log out, and wait until the server has stopped."""
-        assert self.processes()  # so it sees those that run
+        running = self.servers()
+        assert running  # so it sees those that run
         self.web.get(f"{self.hub.url}/hub/logout")
         self.web.cookies.clear()
-        for _ in range(100):
-            if not self.processes():
-                return
-            time.sleep(0.1)
-        raise AssertionError(f"{self.name}'s server still runs")
+        assert not psutil.wait_procs(running, timeout=30)[1]
 
-    def processes(self):
-        """Return the command lines of the student's servers."""
-        started = psutil.Process(self.hub.process.pid).children(recursive=True)
-        lines = []
-        for process in started:
+    def servers(self):
+        """Return the processes of the student's server."""
+        found = []
+        for process in psutil.Process(self.hub.process.pid).children(True):
             with contextlib.suppress(psutil.Error):  # it may have gone
-                lines.append(" ".join(process.cmdline()))
-        return [line for line in lines if f"/{self.name}/server.sock" in line]
+                if f"/{self.name}/server.sock" in process.cmdline()[-1]:
+                    found.append(process)
+        return found
+
+    def cookies(self, path):
+        """Return the cookies that are sent to a path, by their names."""
+        kept = [c for c in self.web.cookies if c.path in ("/", path)]
+        return {cookie.name: cookie.value for cookie in kept}
 
     def ask(self, method, path, **options):
         """Send a request to the student's own server, or to another's."""
-        where = f"/user/{self.name}/"
-        token = [
-            cookie.value
-            for cookie in self.web.cookies
-            if cookie.name == "_xsrf" and cookie.path == where
-        ]
-        return self.web.request(
-            method,
-            self.hub.url + path if path.startswith("/") else self.home + path,
-            headers={"X-XSRFToken": token[0]} if token else {},
-            **options,
-        )
+        url = self.hub.url + (path if path[0] == "/" else self.path + path)
+        token = self.cookies(self.path).get("_xsrf", "")
+        headers = {"X-XSRFToken": token}
+        return self.web.request(method, url, headers=headers, **options)
 
     def read(self, path):
-        """Return a file's model by the contents API."""
+        """Return a file's or a folder's content by the contents API."""
         answer = self.ask("GET", f"api/contents/{path}")
         assert answer.ok, (path, answer.status_code)
-        return answer.json()
+        return answer.json()["content"]
 
-    def save(self, path, kind, content):
-        """Save a file by the contents API, as JupyterLab does."""
-        model = {"type": kind, "content": content}
-        model["format"] = "json" if kind == "notebook" else "text"
-        answer = self.ask("PUT", f"api/contents/{path}", json=model)
-        assert answer.ok, answer.text
+    def run(self, *cells, path=""):
+        """Run cells in a fresh kernel in a folder.
 
-    def run(self, *cells, path="lessons"):
-        """Run cells in a fresh kernel; return what they print and raise.
-
-        Args:
-            cells: sources.
-            path: the folder to run in.
-
-        Returns:
-            A list with a pair per cell: what it printed, and the name of the
-            exception that it raised, or "".
+        Return a pair per cell: what it printed, and the name of the exception
+        that it raised, or "".
         """
         asked = {"name": "python3", "path": f"{path}/some.ipynb"}
         kernel = self.ask("POST", "api/kernels", json=asked).json()["id"]
-        cookies = "; ".join(
-            f"{cookie.name}={cookie.value}"
-            for cookie in self.web.cookies
-            if cookie.path in ("/", f"/user/{self.name}/")
-        )
+        kernel, sent = f"api/kernels/{kernel}", self.cookies(self.path)
         line = websocket.create_connection(
-            f"{self.home}api/kernels/{kernel}/channels".replace("http", "ws"),
-            cookie=cookies,
+            f"ws://127.0.0.1:{self.hub.port}{self.path}{kernel}/channels",
+            cookie="; ".join(f"{name}={sent[name]}" for name in sent),
             origin=self.hub.url,
-            timeout=90,
         )
-        try:
-            return [execute(line, cell) for cell in cells]
-        finally:
-            line.close()
-            self.ask("DELETE", f"api/kernels/{kernel}")
+        with contextlib.closing(line):
+            told = [execute(line, cell) for cell in cells]
+        self.ask("DELETE", kernel)
+        return told
 
 
 def execute(line, source):
     """Send one cell over a kernel's web socket and collect what it gives."""
-    name, printed, error = uuid.uuid4().hex, "", ""
-    header = {"msg_id": name, "msg_type": "execute_request", "version": "5.3"}
-    header |= {"username": "", "session": name}
-    content = {"code": source, "silent": False, "allow_stdin": False}
-    content |= {"store_history": True, "user_expressions": {}}
-    message = {"header": header, "parent_header": {}, "metadata": {}}
-    line.send(json.dumps(message | {"channel": "shell", "content": content}))
+    content = {"code": source, "silent": False, "store_history": False}
+    content |= {"allow_stdin": False, "user_expressions": {}}
+    message = Session().msg("execute_request", content)
+    line.send(json.dumps(message | {"channel": "shell"}, default=str))
+    printed, error = "", ""
     while True:
         answer = json.loads(line.recv())
-        if answer["parent_header"].get("msg_id") != name:
-            continue
-        content = answer["content"]
-        if answer["msg_type"] == "stream":
-            printed += content["text"]
-        elif answer["msg_type"] == "error":
-            error = content["ename"]
-        elif content.get("execution_state") == "idle":
-            return printed, error
-
-
-@pytest.fixture(scope="session")
-def hub(tmp_path_factory):
-    """Start the hub as `make hub` does, and stop it in the end."""
-    hub = Hub(tmp_path_factory.mktemp("hub"))
-    yield hub
-    hub.stop()
+        if answer["parent_header"].get("msg_id") == message["msg_id"]:
+            printed += answer["content"].get("text", "")
+            error = answer["content"].get("ename", error)
+            if answer["content"].get("execution_state") == "idle":
+                return printed, error
