@@ -7,16 +7,18 @@ import socket
 import subprocess
 import sys
 import threading
-from types import SimpleNamespace
+from collections import namedtuple
 
 import psutil
 import pytest
 import requests
 import websocket
 from jupyter_client.session import Session
+from requests.cookies import get_cookie_header
 
 NAMES = ("ada", "bob", "cyd")
 TEACHER = "tess"
+Hub = namedtuple("Hub", "process command state port url passwords")
 
 
 @pytest.fixture(scope="session")
@@ -43,11 +45,9 @@ def hub(tmp_path_factory):
         rest = threading.Thread(target=log.extend, args=[process.stdout])
         rest.start()
         slips = (folder / "state" / "passwords.txt").read_text().split()
-        yield SimpleNamespace(
-            **{"process": process, "state": folder / "state", "port": port},
-            **{"command": command, "url": f"http://127.0.0.1:{port}"},
-            passwords=dict(zip(slips[::2], slips[1::2], strict=True)),
-        )
+        passwords = dict(zip(slips[::2], slips[1::2], strict=True))
+        url, state = f"http://127.0.0.1:{port}", folder / "state"
+        yield Hub(process, command, state, port, url, passwords)
         process.terminate()
         rest.join()
 
@@ -69,10 +69,9 @@ class Student:
     def come(self):
         """Log in, and wait for the server as the hub's page does."""
         self.log_in(self.hub.passwords[self.name])
-        answer = self.web.get(
-            f"{self.hub.url}/hub/api/users/{self.name}/server/progress",
-            params={"_xsrf": self.cookies("/hub/")["_xsrf"]},
-        )
+        path = f"/hub/api/users/{self.name}/server/progress"
+        xsrf = self.web.cookies.get("_xsrf", path="/hub/")
+        answer = self.web.get(self.hub.url + path, params={"_xsrf": xsrf})
         assert '"ready": true' in answer.text
         assert self.ask("GET", "lab").ok
 
@@ -88,21 +87,18 @@ class Student:
         """Return the processes of the student's server."""
         found = []
         for process in psutil.Process(self.hub.process.pid).children(True):
-            with contextlib.suppress(psutil.Error):  # it may have gone
+            with contextlib.suppress(
+                psutil.Error, IndexError
+            ):  # it may have gone
                 if f"/{self.name}/server.sock" in process.cmdline()[-1]:
                     found.append(process)
         return found
 
-    def cookies(self, path):
-        """Return the cookies that are sent to a path, by their names."""
-        kept = [c for c in self.web.cookies if c.path in ("/", path)]
-        return {cookie.name: cookie.value for cookie in kept}
-
     def ask(self, method, path, **options):
         """Send a request to the student's own server, or to another's."""
         url = self.hub.url + (path if path[0] == "/" else self.path + path)
-        token = self.cookies(self.path).get("_xsrf", "")
-        headers = {"X-XSRFToken": token}
+        xsrf = self.web.cookies.get("_xsrf", path=self.path)
+        headers = {"X-XSRFToken": xsrf}
         return self.web.request(method, url, headers=headers, **options)
 
     def read(self, path):
@@ -111,37 +107,25 @@ class Student:
         assert answer.ok, (path, answer.status_code)
         return answer.json()["content"]
 
-    def run(self, *cells, path=""):
-        """Run cells in a fresh kernel in a folder.
-
-        Return a pair per cell: what it printed, and the name of the exception
-        that it raised, or "".
-        """
+    def run(self, source, path=""):
+        """Run a cell in a fresh kernel; return what it prints, and raises."""
         asked = {"name": "python3", "path": f"{path}/some.ipynb"}
         kernel = self.ask("POST", "api/kernels", json=asked).json()["id"]
-        kernel, sent = f"api/kernels/{kernel}", self.cookies(self.path)
-        line = websocket.create_connection(
-            f"ws://127.0.0.1:{self.hub.port}{self.path}{kernel}/channels",
-            cookie="; ".join(f"{name}={sent[name]}" for name in sent),
-            origin=self.hub.url,
-        )
+        url = f"{self.hub.url}{self.path}api/kernels/{kernel}/channels"
+        sent = get_cookie_header(self.web.cookies, requests.Request(url=url))
+        url, origin = url.replace("http", "ws"), self.hub.url
+        line = websocket.create_connection(url, cookie=sent, origin=origin)
+        content = {"code": source, "silent": False, "store_history": False}
+        content |= {"allow_stdin": False, "user_expressions": {}}
+        message = Session().msg("execute_request", content)
+        printed = error = state = ""
         with contextlib.closing(line):
-            told = [execute(line, cell) for cell in cells]
-        self.ask("DELETE", kernel)
-        return told
-
-
-def execute(line, source):
-    """Send one cell over a kernel's web socket and collect what it gives."""
-    content = {"code": source, "silent": False, "store_history": False}
-    content |= {"allow_stdin": False, "user_expressions": {}}
-    message = Session().msg("execute_request", content)
-    line.send(json.dumps(message | {"channel": "shell"}, default=str))
-    printed, error = "", ""
-    while True:
-        answer = json.loads(line.recv())
-        if answer["parent_header"].get("msg_id") == message["msg_id"]:
-            printed += answer["content"].get("text", "")
-            error = answer["content"].get("ename", error)
-            if answer["content"].get("execution_state") == "idle":
-                return printed, error
+            line.send(json.dumps(message | {"channel": "shell"}, default=str))
+            while state != "idle":
+                answer = json.loads(line.recv())
+                if answer["parent_header"].get("msg_id") == message["msg_id"]:
+                    printed += answer["content"].get("text", "")
+                    error = answer["content"].get("ename", error)
+                    state = answer["content"].get("execution_state")
+        self.ask("DELETE", f"api/kernels/{kernel}")
+        return printed, error

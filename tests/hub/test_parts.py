@@ -66,18 +66,16 @@ def test_a_pull_that_fails_or_is_killed_leaves_nothing_broken(tmp_path):
 
 
 def test_one_machine_and_the_cluster_share_their_settings(tmp_path):
-    values = server.VALUES
+    values, single = server.VALUES, server.VALUES["singleuser"]
     c = server.settings(["ada"], "tess", 8000, tmp_path, tmp_path)
     for name, shared in values["hub"]["config"].items():
         assert shared.items() <= c[name].items()
-    assert c.Spawner.environment == values["singleuser"]["extraEnv"]
-    assert c.Spawner.mem_limit == 2**31
-    assert values["singleuser"]["memory"]["limit"] == "2G"
+    assert c.Spawner.environment == single["extraEnv"]
+    assert (c.Spawner.mem_limit, single["memory"]["limit"]) == (2**31, "2G")
     culler = c.JupyterHub.services[0]["command"]
     assert f"--timeout={values['cull']['timeout']}" in culler
     # The same script fetches the lessons, from an image of this repository.
-    hooks = values["singleuser"]["lifecycleHooks"]
-    _, script = hooks["postStart"]["exec"]["command"]
+    _, script = single["lifecycleHooks"]["postStart"]["exec"]["command"]
     assert ROOT / Path(script).relative_to("/srv/repo") == sandbox.PULL
     # Neither is open to the world, and the cluster's holds no secret.
     assert c.JupyterHub.bind_url == "http://127.0.0.1:8000"
