@@ -26,7 +26,7 @@ export LESSON_FRAMEWORKS = $(CHOICE)
 EXTRAS = $(if $(filter-out help setup lab hub,$(MAKECMDGOALS)),test) \
 	$(if $(filter book slides class test,$(MAKECMDGOALS)),book) \
 	$(filter browser,$(MAKECMDGOALS)) \
-	$(filter hub hubtest,$(MAKECMDGOALS))
+	$(if $(filter hub hubtest,$(MAKECMDGOALS)),hub)
 
 .DEFAULT_GOAL := help
 .PHONY: help setup lab test notebooks check nbval accept book slides class \

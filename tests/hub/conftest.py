@@ -87,9 +87,7 @@ class Student:
         """Return the processes of the student's server."""
         found = []
         for process in psutil.Process(self.hub.process.pid).children(True):
-            with contextlib.suppress(
-                psutil.Error, IndexError
-            ):  # it may have gone
+            with contextlib.suppress(psutil.Error, IndexError):  # it went
                 if f"/{self.name}/server.sock" in process.cmdline()[-1]:
                     found.append(process)
         return found

@@ -16,7 +16,7 @@ pytestmark = pytest.mark.slow
 KILLED = """\
 #!/bin/sh
 echo half > .lessons.new/numpy/01_a.ipynb
-kill -9 $(ps -o ppid= -p $PPID)
+kill -9 $(cut -d' ' -f4 /proc/$PPID/stat)
 """
 
 
@@ -27,17 +27,16 @@ def pull(folder, *before):
     """
     path = [*before, Path(sys.executable).parent, os.environ["PATH"]]
     env = {"USER": "ada", "PATH": ":".join(map(str, path))}
-    env |= {"LESSONS_FROM": str(folder / "lessons.git")}
-    env |= {"HOME": str(folder / "home")}
-    command = ["sh", sandbox.PULL]
-    return subprocess.run(command, env=os.environ | env).returncode
+    env["LESSONS_FROM"] = str(folder / "lessons.git")
+    env = {**os.environ, **env, "HOME": str(folder / "home")}
+    return subprocess.run(["sh", sandbox.PULL], env=env).returncode
 
 
 def edition(folder, text):
-    """Hand out two notebooks with a text."""
+    """Hand out notebooks with a text, one of them outside of `numpy`."""
     (folder / "new" / "numpy").mkdir(parents=True, exist_ok=True)
-    for name in ("01_a", "02_b"):
-        (folder / "new" / "numpy" / f"{name}.ipynb").write_text(text)
+    for name in ("numpy/01_a", "numpy/02_b", "03_of_a_kit"):
+        (folder / "new" / f"{name}.ipynb").write_text(text)
     assert folders.publish(["numpy"], folder / "lessons.git", folder / "new")
 
 
@@ -62,6 +61,7 @@ def test_a_pull_that_fails_or_is_killed_leaves_nothing_broken(tmp_path):
         (home / "lessons").rename(home / ".lessons.old")  # killed a bit later
     assert pull(tmp_path) == 0
     assert mine.read_text() == "mine" and theirs.read_text() == "second"
+    assert (home / "lessons" / "03_of_a_kit.ipynb").read_text() == "second"
     assert not [*home.glob(".lessons.[no]*")] and not note.exists()
 
 
@@ -71,7 +71,7 @@ def test_one_machine_and_the_cluster_share_their_settings(tmp_path):
     for name, shared in values["hub"]["config"].items():
         assert shared.items() <= c[name].items()
     assert c.Spawner.environment == single["extraEnv"]
-    assert (c.Spawner.mem_limit, single["memory"]["limit"]) == (2**31, "2G")
+    assert f"{c.Spawner.mem_limit >> 30}G" == single["memory"]["limit"]
     culler = c.JupyterHub.services[0]["command"]
     assert f"--timeout={values['cull']['timeout']}" in culler
     # The same script fetches the lessons, from an image of this repository.

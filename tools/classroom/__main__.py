@@ -43,4 +43,4 @@ if __name__ == "__main__":
     try:
         main()
     except KeyboardInterrupt:
-        sys.exit("stopped; the last kit is as it was")
+        sys.exit("stopped; what there was is as it was")

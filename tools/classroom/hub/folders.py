@@ -30,10 +30,10 @@ def publish(frameworks: list[str], repository: Path, notebooks: Path) -> bool:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         (folder / ".gitattributes").write_text(ATTRIBUTES)
-        for framework in frameworks:
-            for path in (notebooks / framework).glob("[0-9]*_*.ipynb"):
-                (folder / framework).mkdir(exist_ok=True)
-                shutil.copyfile(path, folder / framework / path.name)
+        for place in [*frameworks, "."]:  # a kit's have no folder of their own
+            for path in (notebooks / place).glob("[0-9]*_*.ipynb"):
+                (folder / place).mkdir(exist_ok=True)
+                shutil.copyfile(path, folder / place / path.name)
         if len(list(folder.iterdir())) == 1:
             raise SystemExit(
                 "LESSONS: expected a folder with notebooks in "
