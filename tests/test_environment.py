@@ -117,7 +117,8 @@ def test_readme_figure_is_what_the_lesson_draws(tmp_path):
         [
             sys.executable,
             "-m",
-            "tools.quality.readme_figure",
+            "tools.quality",
+            "figure",
             str(tmp_path / "f.svg"),
         ],
         cwd=ROOT,

@@ -1,45 +1,78 @@
-"""Measure what pooling costs as n grows; writes ``d2lmini/scale.csv``.
+"""Measure what pooling costs as n grows: for lesson 05, and beside peers.
 
-Five ways to the same prediction, in PyTorch on one thread. Each run has a
-process, so a peak of memory of its own, and a limit: "out of memory" is quick.
+Each run has a process, so a peak of memory of its own, and a limit: "out of
+memory" is what happened. One thread. There, a way and PyTorch's fused
+attention take turns, and a ratio is one of neighbours, so that a busy machine
+slows both. Linux only: it tells a process the peak of its memory.
 """
 
-import math
 import multiprocessing
 import os
 import resource
 import statistics
+import sys
 import time
+from collections.abc import Callable, Iterable, Iterator
+from importlib.metadata import version
+from multiprocessing.connection import Connection
 from pathlib import Path
+from pkgutil import resolve_name
+from typing import Any
 
-import torch
-from torch.nn.functional import scaled_dot_product_attention
+import numpy as np
 
-TARGET = Path(__file__).parents[2] / "d2lmini" / "scale.csv"
+from anyarray import to_numpy
+from tools.author.sources import ROOT
+
+LESSON = ROOT / "d2lmini" / "scale.csv"
 SIZES = 1_000, 3_000, 10_000, 30_000, 100_000
-ROUNDS = 3
-MOST_SECONDS = 60  # of a run
+MOST_SECONDS = 60  # of a call
 MOST_GIBIBYTES = 16  # of address space
+LATE, NO_MEMORY = f"not in {MOST_SECONDS} s", "out of memory"
 CHUNK = 250_000  # scores at a time
 W = 4.0
+Results = dict[tuple[str, int], dict[str, Any]]
+PEERS = "statsmodels", "scikit-learn", "pykeops"
+BESIDE = ROOT / "build" / "peers"  # where they are installed
+SURROUNDINGS = {
+    "OMP_NUM_THREADS": "1",
+    "MKL_NUM_THREADS": "1",
+    "OPENBLAS_NUM_THREADS": "1",
+    "TF_NUM_INTRAOP_THREADS": "1",
+    "TF_NUM_INTEROP_THREADS": "1",
+    "TF_CPP_MIN_LOG_LEVEL": "3",
+    "TF_ENABLE_ONEDNN_OPTS": "0",
+    "XLA_FLAGS": "--xla_cpu_multi_thread_eigen=false "
+    "intra_op_parallelism_threads=1",
+    "KEOPS_CACHE_FOLDER": str(BESIDE / "keops"),
+}
+ARRAYS = {
+    "numpy": "numpy:array",
+    "pytorch": "torch:tensor",
+    "tensorflow": "tensorflow:constant",
+    "mxnet": "mxnet.numpy:array",
+    "jax": "jax.numpy:array",
+}
+
+# Ways to pool tensors of PyTorch, (n,) each
 
 
-def seeds(q, k, v):
+def seeds(q: Any, k: Any, v: Any) -> Any:
     """Repeat all three into matrices, as the lessons' sources do."""
     keys, values = k.repeat(len(q), 1), v.repeat(len(q), 1)
     queries = q.repeat_interleave(len(k)).reshape(-1, len(k))
-    weights = torch.softmax(-(((queries - keys) * W) ** 2) / 2, dim=1)
-    return torch.bmm(weights.unsqueeze(1), values.unsqueeze(-1)).reshape(-1)
+    weights = (-(((queries - keys) * W) ** 2) / 2).softmax(dim=1)
+    return weights.unsqueeze(1).bmm(values.unsqueeze(-1)).reshape(-1)
 
 
-def broadcasting(q, k, v):
+def broadcasting(q: Any, k: Any, v: Any) -> Any:
     """Let all queries share one row of keys and values."""
-    return torch.softmax(-(((q[:, None] - k) * W) ** 2) / 2, dim=1) @ v
+    return (-(((q[:, None] - k) * W) ** 2) / 2).softmax(dim=1) @ v
 
 
-def chunks(q, k, v):
+def chunks(q: Any, k: Any, v: Any) -> Any:
     """Broadcast, for a few queries at a time."""
-    out = torch.empty_like(q)
+    out = q.new_empty(len(q))
     size = max(1, CHUNK // len(k))
     for start in range(0, len(q), size):
         part = slice(start, start + size)
@@ -47,8 +80,11 @@ def chunks(q, k, v):
     return out
 
 
-def fused(q, k, v):
+def fused(q: Any, k: Any, v: Any) -> Any:
     """Call PyTorch's own attention on two features, keys centred."""
+    import torch
+    from torch.nn.functional import scaled_dot_product_attention
+
     q, k = (q - k.mean()) * W, (k - k.mean()) * W
     Q = torch.stack([q, torch.ones_like(q)], dim=1)[None, None]
     K = torch.stack([k, -(k**2) / 2], dim=1)[None, None]
@@ -56,12 +92,14 @@ def fused(q, k, v):
     return scaled_dot_product_attention(Q, K, V, scale=1.0)[0, 0, :, 0]
 
 
-def binning(q, k, v, cells=2048):
+def binning(q: Any, k: Any, v: Any, cells: int = 2048) -> Any:
     """Share keys out to a grid, convolve by FFT, interpolate (1-d only)."""
+    import torch
+
     low = min(q.min(), k.min()).double()
     step = (max(q.max(), k.max()).double() - low) / (cells - 1)
 
-    def on_grid(x):
+    def on_grid(x: Any) -> Any:
         place = (x.double() - low) / step
         left = place.long().clamp(0, cells - 2)
         return left, place - left
@@ -80,71 +118,218 @@ def binning(q, k, v, cells=2048):
     return curve[left] * (1 - share) + curve[left + 1] * share
 
 
-METHODS = seeds, broadcasting, chunks, fused, binning
+# All ways to pool NumPy's arrays, (n,) each
 
 
-def run(method, n, connection):
-    """Send seconds and MiB of one run; nan, nan when memory runs out."""
-    torch.set_num_threads(1)
+def of_tensors(function: Callable) -> Callable:
+    """Give tensors to one of the ways above."""
+
+    def pool(*arrays: np.ndarray) -> np.ndarray:
+        return function(*map(resolve_name("torch:tensor"), arrays)).numpy()
+
+    return pool
+
+
+def ours(framework: str) -> Callable:
+    """Give a framework's arrays to `pooling`."""
+
+    def pool(*arrays: np.ndarray) -> np.ndarray:
+        function = resolve_name(f"pooling.{framework}:attention_pooling")
+        if framework == "mxnet":
+            resolve_name("mxnet.util:set_np")()
+        given = map(resolve_name(ARRAYS[framework]), arrays)
+        return to_numpy(function(*given, W))
+
+    return pool
+
+
+def binned(q: np.ndarray, k: np.ndarray, v: np.ndarray) -> np.ndarray:
+    """Take `pooling` on a grid."""
+    from pooling.binned import binned_pooling
+
+    return binned_pooling(q, k, v, W)
+
+
+def kernel_reg(q: np.ndarray, k: np.ndarray, v: np.ndarray) -> np.ndarray:
+    """Statsmodels' local constant regression with a bandwidth given."""
+    from statsmodels.nonparametric.kernel_regression import KernelReg
+
+    return KernelReg(v, k, "c", reg_type="lc", bw=[1 / W]).fit(q)[0]
+
+
+def rbf(q: np.ndarray, k: np.ndarray, v: np.ndarray) -> np.ndarray:
+    """Scikit-learn's kernel matrix, and the quotient."""
+    from sklearn.metrics.pairwise import rbf_kernel
+
+    kernel = rbf_kernel(q[:, None], k[:, None], gamma=W**2 / 2)
+    return kernel @ v / kernel.sum(axis=1)
+
+
+def keops(q: np.ndarray, k: np.ndarray, v: np.ndarray) -> np.ndarray:
+    """KeOps' lazy softmax."""
+    from pykeops.numpy import LazyTensor
+
+    x, y = LazyTensor(q[:, None, None]), LazyTensor(k[None, :, None])
+    scores = -((x - y) ** 2) * (W**2 / 2)
+    values = LazyTensor(v[None, :, None])
+    return scores.sumsoftmaxweight(values, axis=1)[:, 0]
+
+
+LESSON_WAYS: dict[str, Callable] = {
+    function.__name__: of_tensors(function)
+    for function in (seeds, broadcasting, chunks, fused, binning)
+}
+WAYS = LESSON_WAYS | {
+    **{f"pooling.{framework}": ours(framework) for framework in ARRAYS},
+    "pooling.binned": binned,
+    "statsmodels KernelReg": kernel_reg,
+    "scikit-learn rbf_kernel": rbf,
+    "KeOps": keops,
+}
+
+
+# Measuring them
+
+
+def mebibytes(field: str) -> float:
+    """Return a line of this process's status, such as its peak of memory."""
+    for line in Path("/proc/self/status").read_text().splitlines():
+        if line.startswith(field):
+            return int(line.split()[1]) / 1024
+    raise OSError(f"/proc/self/status has no {field}")
+
+
+def costs(way: str, n: int) -> Iterator[str | dict[str, float]]:
+    """Yield a word before the first call, one after it, and what it took."""
+    q, k, v = np.random.default_rng(0).uniform(0, 5, (3, n)).astype("float32")
+    pool, by_hand = WAYS[way], WAYS["fused"]
+    for warm in pool, by_hand:  # what happens only once
+        warm(q[:100], k[:100], v[:100])
+    if way == "pooling.jax":
+        pool(q, k, v)  # it is compiled once for each n
     resource.setrlimit(resource.RLIMIT_AS, (MOST_GIBIBYTES * 2**30,) * 2)
-    generator = torch.Generator().manual_seed(0)
-    q, k, v = torch.rand(3, n, generator=generator) * 5
-    method(q[:50], k[:50], v[:50])  # what happens only once
-    torch.empty(8_000_000)  # malloc keeps smaller blocks once it has seen it
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    Path("/proc/self/clear_refs").write_text("5")  # forget the imports' peak
+    before = mebibytes("VmHWM")
+    yield "started"
+    first, out = seconds_of(pool, q, k, v)
+    memory = mebibytes("VmHWM") - before
+    yield "called"
+    some = slice(None, None, max(1, n // 1000))
+    double = q[some].astype(float), k.astype(float), v.astype(float)
+    error = np.abs(out[some] - WAYS["pooling.numpy"](*double)).max()
+    # The first call was a warm-up, unless it took long.
+    times: list[tuple[float, float]] = []
     start = time.perf_counter()
+    while not times or (len(times) < 9 and time.perf_counter() < start + 3):
+        hand = seconds_of(by_hand, q, k, v)[0]
+        took = first if first > 5 else seconds_of(pool, q, k, v)[0]
+        times.append((took, took / hand))
+    seconds, ratio = (statistics.median(of) for of in zip(*times, strict=True))
+    found = {"s": seconds, "ratio": ratio, "MiB": memory, "error": error}
+    yield {what: float(number) for what, number in found.items()}
+
+
+def seconds_of(call: Callable, *given: Any) -> tuple[float, np.ndarray]:
+    """Call it; return the seconds it took, and its result."""
+    start = time.perf_counter()
+    out = call(*given)
+    return time.perf_counter() - start, out
+
+
+def child(way: str, n: int, to: Connection) -> None:
+    """Send what `costs` says of a way, or {"failed": why}."""
     try:
-        method(q, k, v)
-    except RuntimeError as error:
-        if "memory" not in str(error):
-            raise
-        return connection.send((math.nan, math.nan))
-    seconds = time.perf_counter() - start
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    connection.send((seconds, (peak - before) / 1024))
+        for message in costs(way, n):
+            to.send(message)
+    except Exception as error:
+        text = f"{type(error).__name__}: {error}"
+        lacks = "memory" in text.lower()
+        to.send({"failed": NO_MEMORY if lacks else text})
 
 
-def measure(method, n):
-    """Return one run's seconds and MiB; inf, nan when it takes too long."""
-    context = multiprocessing.get_context("fork")
+def measure(way: str, n: int) -> dict[str, Any]:
+    """Run one way in a process of its own.
+
+    Returns:
+        "s", "ratio" (to the fused call), "MiB" and "error"; or "failed".
+    """
+    context = multiprocessing.get_context("spawn")
     receiver, sender = context.Pipe(duplex=False)
-    process = context.Process(target=run, args=(method, n, sender))
+    process = context.Process(target=child, args=(way, n, sender))
     process.start()
     sender.close()
     try:
-        late = not receiver.poll(MOST_SECONDS)
-        return (math.inf, math.nan) if late else receiver.recv()
+        # Only the first call has a limit: imports and compilers take their
+        # time, and so does the fused call, to compare with.
+        for limit in None, MOST_SECONDS, None:
+            if not receiver.poll(limit):
+                return {"failed": LATE}
+            message = receiver.recv()
+            if isinstance(message, dict):
+                return message
     except EOFError:
-        raise SystemExit(f"{method.__name__}, n = {n}: it died") from None
+        pass
     finally:
         process.kill()
         process.join()
+    return {"failed": "it died"}
 
 
-def main():
-    """Measure everything and write the table in one move."""
-    results = {}
-    for _ in range(ROUNDS):
-        for method in METHODS:
-            for n in SIZES:
-                rounds = results.setdefault((method.__name__, n), [])
-                # What failed once fails again, and takes its time.
-                if all(math.isfinite(seconds) for seconds, _ in rounds):
-                    rounds.append(measure(method, n))
-    today, version = time.strftime("%Y-%m-%d"), torch.__version__.split("+")[0]
+def measure_all(
+    ways: Iterable[str], sizes: Iterable[int], rounds: int
+) -> Results:
+    """Measure ways in turns; return medians. What failed is not repeated."""
+    os.environ.update(SURROUNDINGS)
+    sys.path.append(str(BESIDE))
+    results = {(way, n): [measure(way, n)] for n in sizes for way in ways}
+    for _ in range(rounds - 1):
+        for (way, n), found in results.items():
+            if "failed" not in found[-1]:
+                found.append(measure(way, n))
+    for found in results.values():
+        for what in [] if "failed" in found[-1] else found[-1]:
+            found[-1][what] = statistics.median(each[what] for each in found)
+    return {key: found[-1] for key, found in results.items()}
+
+
+def table(results: Results) -> str:
+    """Write what `measure_all` found as a Markdown table."""
+    ways, sizes = (
+        list(dict.fromkeys(of)) for of in zip(*results, strict=True)
+    )
+    heads = ["way", *(f"n = {n:,}: time, MiB, error" for n in sizes)]
+    rows = [heads, ["---"] * len(heads)]
+    for way in ways:
+        rows.append([way])
+        for n in sizes:
+            cost = results[way, n]
+            if "failed" in cost:
+                rows[-1].append(cost["failed"])
+                continue
+            time = f"{cost['s']:.3g} s"
+            if way != "fused":
+                time = f"{cost['ratio']:.3g} x"
+            rows[-1].append(f"{time}, {cost['MiB']:.1f}, {cost['error']:.0e}")
+    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
+
+
+def main(rounds: int = 3) -> None:
+    """Measure lesson 05's table anew and write it in one move."""
+    found = measure_all(LESSON_WAYS, SIZES, rounds)
+    release = version("torch").partition("+")[0]
     lines = [
-        f"# {today}, PyTorch {version}, one thread of {os.cpu_count()} cores",
-        f"# n queries, n keys; median of {ROUNDS} interleaved rounds",
+        f"# {time.strftime('%Y-%m-%d')}, PyTorch {release}, one thread of "
+        f"{os.cpu_count()} cores",
+        f"# n queries, n keys; median of {rounds} interleaved rounds",
         f"# nan: over {MOST_GIBIBYTES} GiB; inf: over {MOST_SECONDS} s",
         "method,n,seconds,mebibytes",
     ]
-    for (name, n), rounds in results.items():
-        seconds, mebibytes = map(statistics.median, zip(*rounds))  # noqa: B905
-        lines.append(f"{name},{n},{seconds:.4g},{mebibytes:.4g}")
-    new = TARGET.with_suffix(".new")
+    numbers = {NO_MEMORY: "nan,nan", LATE: "inf,nan"}
+    for (way, n), costs in found.items():
+        if failed := costs.get("failed"):
+            lines.append(f"{way},{n},{numbers[failed]}")
+        else:
+            lines.append(f"{way},{n},{costs['s']:.4g},{costs['MiB']:.4g}")
+    new = LESSON.with_suffix(".new")
     new.write_text("\n".join(lines) + "\n", encoding="utf-8")
-    new.replace(TARGET)
-
-
-if __name__ == "__main__":
-    main()
+    new.replace(LESSON)

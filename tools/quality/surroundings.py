@@ -1,16 +1,16 @@
-"""Re-execute the notebooks in changed surroundings: `make surroundings`.
+"""Re-execute the notebooks in changed surroundings.
 
 None of them may change what a lesson says. Each row of the table is one run of
 the check; what cannot be had on a machine is left out, with the reason.
 """
 
-import argparse
 import os
 import shutil
 import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 from tools.author.sources import ROOT
@@ -42,121 +42,110 @@ PACKAGES = {
     "the newest Matplotlib": "matplotlib",
     "TensorFlow before this": "tensorflow-cpu<2.21",
 }
+ALONE = ["unshare", "--net", "sh", "-c", 'ip link set lo up; exec "$@"', "-"]
+Outcome = tuple[bool | None, str]  # None: left out; the last line printed
 
 
-def verify(root=ROOT, env=None, cwd=None, prefix=(), frameworks=()):
+def verify(
+    frameworks: list[str],
+    root: Path = ROOT,
+    cwd: Path = ROOT,
+    prefix: tuple[str, ...] = (),
+    **env: str,
+) -> Outcome:
     """Run the check once.
 
     Args:
+        frameworks: names, or [] for all.
         root: the checkout.
-        env: variables to add.
         cwd: working directory of pytest.
         prefix: command to run it under.
-        frameworks: names, or () for all.
-
-    Returns:
-        (ok, last line of the output, seconds).
+        env: variables to add.
     """
-    paths = [f"{root}/notebooks/{name}" for name in frameworks]
-    started = time.perf_counter()
-    answer = subprocess.run(
-        [
-            *prefix,
-            *(sys.executable, "-m", "pytest", "-p", "nbsight.plugin"),
-            *("-p", "no:cacheprovider", "--nbval", "-q", "-n", "2"),
-            *("--dist", "loadfile", "-c", f"{root}/pyproject.toml"),
-            *("--rootdir", str(root)),
-            *("-o", "nbsight_folder=" + tempfile.mkdtemp(prefix="pictures-")),
-            *(paths or [f"{root}/notebooks"]),
-        ],
-        cwd=cwd or root,
-        env={**os.environ, "PYTHONPATH": str(root), **(env or {})},
-        capture_output=True,
-        text=True,
+    command = [*prefix, sys.executable, "-m", "pytest", "--nbval", "-q"]
+    command += ["-p", "no:cacheprovider", "-n", "2", "--dist", "loadfile"]
+    command += ["-c", f"{root}/pyproject.toml", "--rootdir", str(root)]
+    command += [f"{root}/notebooks/{name}" for name in frameworks or [""]]
+    path = os.pathsep.join(
+        [env.pop("first", ""), f"{root}", f"{root}/nbsight/src"]
     )
+    with tempfile.TemporaryDirectory(prefix="pictures-") as pictures:
+        answer = subprocess.run(
+            [*command, "-o", f"nbsight_folder={pictures}"],
+            cwd=cwd,
+            env={**os.environ, "PYTHONPATH": path.lstrip(os.pathsep), **env},
+            capture_output=True,
+            text=True,
+        )
     lines = answer.stdout.strip().splitlines() or [answer.stderr[-200:]]
     if answer.returncode:
         print(*lines[-30:], sep="\n", file=sys.stderr)
-    return answer.returncode == 0, lines[-1], time.perf_counter() - started
+    return answer.returncode == 0, lines[-1]
 
 
-def copy_of(root, target):
+def copy_of(root: Path, target: Path) -> Path:
     """Copy what git tracks, so that nothing else comes along."""
-    names = subprocess.run(
-        ["git", "ls-files", "-z"], cwd=root, capture_output=True, check=True
-    ).stdout.decode()
-    for name in names.strip("\0").split("\0"):
+    listed = subprocess.check_output(["git", "ls-files", "-z"], cwd=root)
+    for name in listed.decode().strip("\0").split("\0"):
         (target / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy2(root / name, target / name)
     return target
 
 
-def with_package(requirement, folder, frameworks):
+def read_only(frameworks: list[str], root: Path) -> Outcome:
+    """Run the check in a checkout that cannot be written to."""
+    for path in sorted(root.rglob("*"), reverse=True):
+        path.chmod(0o555 if path.is_dir() else 0o444)
+    ok, line = verify(frameworks, root=root)
+    for path in root.rglob("*"):
+        path.chmod(0o755)
+    return ok, f"{line} as root: modes only" if os.geteuid() == 0 else line
+
+
+def offline(frameworks: list[str]) -> Outcome:
+    """Run the check without a network."""
+    if subprocess.run([*ALONE, "true"], capture_output=True).returncode:
+        return None, "unshare is not allowed here"
+    return verify(frameworks, prefix=tuple(ALONE))
+
+
+def with_package(
+    frameworks: list[str], requirement: str, folder: Path
+) -> Outcome:
     """Run the check with another version of a package in front."""
-    answer = subprocess.run(
-        [
-            *(sys.executable, "-m", "pip", "install", "--quiet"),
-            *("--no-deps", "--target", str(folder), requirement),
-        ],
-        capture_output=True,
-        text=True,
-    )
-    if answer.returncode:
-        return None, "not to be had", 0
-    found = next(folder.glob("*.dist-info")).name.removesuffix(".dist-info")
-    path = f"{folder}{os.pathsep}{ROOT}"
-    ok, line, seconds = verify(env={"PYTHONPATH": path}, frameworks=frameworks)
-    return ok, f"{found}: {line}", seconds
+    command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps"]
+    command += ["--target", str(folder), requirement]
+    if subprocess.run(command, capture_output=True).returncode:
+        return None, "not to be had"
+    found = next(folder.glob("*.dist-info")).stem
+    ok, line = verify(frameworks, first=str(folder))
+    return ok, f"{found}: {line}"
 
 
-def rows(folder, frameworks):
-    """Yield (surroundings, ok or None, what came out, seconds)."""
+def rows(frameworks: list[str], folder: Path) -> Iterator[tuple[str, Outcome]]:
+    """Yield surroundings, and what came out."""
     (folder / "matplotlibrc").write_text("lines.linewidth: 9\n")
     for name, env in SETTINGS.items():
         env = {key: text.format(folder=folder) for key, text in env.items()}
-        yield name, *verify(env=env, frameworks=frameworks)
-    yield (
-        "another working directory",
-        *verify(cwd=folder, frameworks=frameworks),
-    )
+        yield name, verify(frameworks, **env)
+    yield "another working directory", verify(frameworks, cwd=folder)
     odd = copy_of(ROOT, folder / "Überall, mit Leerzeichen")
-    yield (
-        "a path with spaces and umlauts",
-        *verify(root=odd, frameworks=frameworks),
-    )
-    for path in sorted(odd.rglob("*"), reverse=True):
-        path.chmod(0o555 if path.is_dir() else 0o444)
-    shown = *frameworks, "as root: modes only" if os.geteuid() == 0 else ""
-    ok, line, seconds = verify(root=odd, frameworks=frameworks)
-    yield "a read-only checkout", ok, f"{line} {shown[-1]}", seconds
-    for path in odd.rglob("*"):
-        path.chmod(0o755)
-    alone = ["unshare", "--net", "sh", "-c", 'ip link set lo up; exec "$@"']
-    if subprocess.run([*alone, "-", "true"], capture_output=True).returncode:
-        yield "no network", None, "unshare is not allowed here", 0
-    else:
-        yield (
-            "no network",
-            *verify(prefix=[*alone, "-"], frameworks=frameworks),
-        )
-    for number, (name, requirement) in enumerate(PACKAGES.items()):
-        target = folder / f"package-{number}"
-        yield name, *with_package(requirement, target, frameworks)
+    yield "a path with spaces and umlauts", verify(frameworks, root=odd)
+    yield "a read-only checkout", read_only(frameworks, odd)
+    yield "no network", offline(frameworks)
+    for name, requirement in PACKAGES.items():
+        yield name, with_package(frameworks, requirement, folder / name)
 
 
-def main():
-    """Print the table; exit with 1 if any surroundings gave an alarm."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--frameworks", default="", help="names, or all")
-    names = parser.parse_args().frameworks.replace(",", " ").split()
-    alarms = 0
+def main(frameworks: list[str]) -> bool:
+    """Print the table; tell whether any surroundings gave an alarm."""
+    alarm = False
     with tempfile.TemporaryDirectory(prefix="surroundings-") as folder:
-        for name, ok, line, seconds in rows(Path(folder), names):
+        start = time.perf_counter()
+        for name, (ok, line) in rows(frameworks, Path(folder)):
             word = {True: "green", False: "ALARM", None: "left out"}[ok]
-            print(f"{name:32} {word:9} {seconds:4.0f} s  {line}", flush=True)
-            alarms += ok is False
-    sys.exit(alarms > 0)
-
-
-if __name__ == "__main__":
-    main()
+            seconds = time.perf_counter() - start
+            print(f"{name:32} {word:9} {seconds:5.0f} s  {line}", flush=True)
+            alarm = alarm or ok is False
+            start = time.perf_counter()
+    return alarm
