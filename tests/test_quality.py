@@ -73,7 +73,9 @@ def test_faults_in_code_are_caught_unless_nobody_sees_them(tiny):
     assert {fault.what: fault.verdict for fault in found} == verdicts
     report = faults.report(found)
     assert "SURVIVED numpy0/tiny" in report
-    assert "cells    in all                  2 /       3            1" in report
+    assert (
+        "cells    in all                  2 /       3            1" in report
+    )
 
 
 @pytest.mark.slow

@@ -52,7 +52,7 @@ def main() -> None:
     of["faults"].add_argument("--families", type=families, default="")
     of["faults"].add_argument("--sample", type=int, help="of each family")
     of["faults"].add_argument("--seed", type=int, default=20261121)
-    parts = some_of(["learner", "verification", "scale"])
+    parts = some_of(["verification", "pooling"])
     of["benchmarks"].add_argument("--parts", type=parts, default="")
     of["benchmarks"].add_argument("--rounds", type=int, default=3)
     figure = sources.ROOT / "docs" / "three-poolings.svg"

@@ -31,6 +31,7 @@ from nbsight import MIME, artists, compare
 from tools.author import check, sources
 from tools.frameworks import why_missing
 from tools.quality import rules
+from tools.quality.rules import outputs
 
 SEED = 20261121
 # What the lessons import, and what tests it.
@@ -104,8 +105,8 @@ def in_cells(paths: list[Path]) -> list[Fault]:
     return [
         Fault("cells", rule, name(path), cell.id, what, plant, [path], index)
         for path in paths
-        for index, cell in code_cells(read(path))
-        if cell.id != sources.ALONE_ID
+        for index, cell in enumerate(read(path).cells)
+        if cell.cell_type == "code" and cell.id != sources.ALONE_ID
         for rule, what, plant in rules.changes(cell.source)
     ]
 
@@ -126,7 +127,7 @@ def in_outputs(paths: list[Path]) -> list[Fault]:
     return [
         Fault("stored", rule, name(path), cell.id, what, fields, [path], index)
         for path in paths
-        for index, cell in code_cells(read(path))
+        for index, cell in enumerate(read(path).cells)
         for rule, what, fields in rules.in_outputs(read(path).cells, index)
     ]
 
@@ -143,17 +144,10 @@ def name(path: Path) -> str:
 def read(path: Path) -> NotebookNode:
     """Read a notebook and unpack the data of its figures."""
     notebook = nbformat.read(path, as_version=4)
-    for _, cell in code_cells(notebook):
-        for out in cell.outputs:
-            if MIME in out.get("data", {}):
-                out.data[MIME]["artists"] = artists(out.data[MIME])
+    for out in outputs(notebook.cells):
+        if MIME in out.get("data", {}):
+            out.data[MIME]["artists"] = artists(out.data[MIME])
     return notebook
-
-
-def code_cells(notebook: NotebookNode) -> list[tuple[int, NotebookNode]]:
-    """Return the code cells, each with its place among all cells."""
-    cells = enumerate(notebook.cells)
-    return [(at, cell) for at, cell in cells if cell.cell_type == "code"]
 
 
 # What becomes of them
@@ -179,15 +173,7 @@ def judge_all(faults: list[Fault]) -> None:
 
 def judge(fault: Fault) -> None:
     """Write down what becomes of a fault."""
-    if fault.family == "stored":
-        verdict = in_comparison(fault)
-    elif fault.family == "cells":
-        path, source = fault.paths[0], fault.plant()
-        planted = changed(path, fault.index, source=source)
-        verdict = in_notebook(path, planted)
-    else:
-        verdict = in_notebooks_or_tests(fault)
-    fault.verdict, fault.reason = verdict
+    fault.verdict, fault.reason = JUDGES[fault.family](fault)
 
 
 def changed(path: Path, index: int = 0, **fields: Any) -> NotebookNode:
@@ -197,7 +183,7 @@ def changed(path: Path, index: int = 0, **fields: Any) -> NotebookNode:
     return notebook
 
 
-def in_comparison(fault: Fault) -> tuple[str, str]:
+def of_outputs(fault: Fault) -> tuple[str, str]:
     """Compare changed outputs with the right ones; nothing is executed."""
     planted = changed(fault.paths[0], fault.index, **fault.plant)
     found = differences(planted, read(fault.paths[0]))
@@ -205,8 +191,14 @@ def in_comparison(fault: Fault) -> tuple[str, str]:
     return ("caught", found[0]) if found else ("survived", "")
 
 
-def in_notebooks_or_tests(fault: Fault) -> tuple[str, str]:
-    """Run the lessons with a changed package, and then its tests."""
+def of_cell(fault: Fault) -> tuple[str, str]:
+    """Execute a lesson with a changed cell."""
+    planted = changed(fault.paths[0], fault.index, source=fault.plant())
+    return in_notebook(fault.paths[0], planted)
+
+
+def of_module(fault: Fault) -> tuple[str, str]:
+    """Execute the lessons with a changed package, and then its tests."""
     verdict = "equivalent"
     with tempfile.TemporaryDirectory(prefix="fault-") as folder:
         copy_packages(folder)
@@ -222,16 +214,13 @@ def in_notebooks_or_tests(fault: Fault) -> tuple[str, str]:
     return verdict, ""
 
 
+JUDGES = {"cells": of_cell, "module": of_module, "stored": of_outputs}
+
+
 def in_notebook(
     path: Path, notebook: NotebookNode, folder: str = ""
 ) -> tuple[str, str]:
-    """Execute a notebook with a fault and compare it with what is stored.
-
-    Args:
-        path: of the notebook without the fault.
-        notebook: with it, unless the fault is in a package.
-        folder: a folder that holds other ``PACKAGES``.
-    """
+    """Execute a notebook, with a folder's packages; compare with the file."""
     try:
         run_cells(path, notebook, folder)
     except CellFailed as failed:
@@ -270,19 +259,17 @@ def differences(stored: NotebookNode, now: NotebookNode) -> list[str]:
     ]
 
 
-def visible(notebook: NotebookNode) -> list[tuple[str, dict[str, str]]]:
+def visible(notebook: NotebookNode) -> list[tuple[str, dict[str, Any]]]:
     """Return the texts and pictures that a reader sees.
 
     Numbers of a picture are cut after a hundredth of a point: finer ones are
     nothing that anybody can see.
     """
     seen = []
-    for _, cell in code_cells(notebook):
-        for out in cell.outputs:
-            data = {**out.get("data", {}), MIME: "", compare.WIDGET: ""}
-            svg = INNER_NAME.sub("", data.get(SVG, ""))
-            data[SVG] = DECIMALS.sub(r"\1", svg)
-            seen.append((out.get("text", ""), data))
+    for out in outputs(notebook.cells):
+        data = {**out.get("data", {}), MIME: "", compare.WIDGET: ""}
+        svg = INNER_NAME.sub("", data.get(SVG, ""))
+        seen.append((out.get("text"), data | {SVG: DECIMALS.sub(r"\1", svg)}))
     return seen
 
 

@@ -21,6 +21,15 @@ from matplotlib import pyplot as plt
 from anyarray import to_numpy
 from tools.author import sources
 
+# What makes a framework's array of NumPy's.
+ARRAYS = {
+    "numpy": "numpy:array",
+    "pytorch": "torch:tensor",
+    "tensorflow": "tensorflow:constant",
+    "mxnet": "mxnet.numpy:array",
+    "jax": "jax.numpy:array",
+}
+
 
 class Ran(NamedTuple):
     """What one code cell left behind."""

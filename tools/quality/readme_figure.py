@@ -28,19 +28,14 @@ def main(target: Path) -> None:
     """Draw the three fits, and below each its weights, into one SVG file."""
     found = run_lesson("02_attention_pooling", "numpy")[-1].numbers
     w = found["w_good"]
-    panels = [
+    panels: list[tuple[str, Any, Any]] = [
         ("average pooling", 0, found["mse_average"]),
         ("attention pooling, w = 1", 1, found["mse_nonparametric"]),
         (f"learned, w = {w:.2f}", w, found["mse_good"]),
     ]
     d2l.set_figsize((9, 4.2))
-    figure, (fits, maps) = plt.subplots(
-        *(2, 3),
-        sharex=True,
-        sharey="row",
-        layout="constrained",
-        height_ratios=[3, 2],
-    )
+    shared: Any = {"sharex": True, "sharey": "row", "height_ratios": [3, 2]}
+    figure, (fits, maps) = plt.subplots(2, 3, layout="constrained", **shared)
     x = found["x_test"]
     look: dict[str, Any] = {"aspect": "auto", "origin": "lower", "vmin": 0}
     look |= {"vmax": weights(found, w).max(), "interpolation": "none"}

@@ -15,21 +15,16 @@ from nbformat import NotebookNode
 from nbsight import MIME, compare
 
 Rules = Iterator[tuple[str, str, dict[str, Any]]]
-SWAP: dict[type, ast.AST] = {
-    ast.Add: ast.Sub(),
-    ast.Sub: ast.Add(),
-    ast.Mult: ast.Div(),
-    ast.Div: ast.Mult(),
-    ast.Pow: ast.Mult(),
-    ast.Lt: ast.GtE(),
-    ast.Gt: ast.LtE(),
-    ast.LtE: ast.Gt(),
-    ast.GtE: ast.Lt(),
-    ast.Eq: ast.NotEq(),
-    ast.NotEq: ast.Eq(),
-    ast.In: ast.NotIn(),
-    ast.NotIn: ast.In(),
-}
+SWAP: dict[type, ast.AST] = {ast.Pow: ast.Mult()}
+for one, other in (
+    (ast.Add, ast.Sub),
+    (ast.Mult, ast.Div),
+    (ast.Lt, ast.GtE),
+    (ast.Gt, ast.LtE),
+    (ast.Eq, ast.NotEq),
+    (ast.In, ast.NotIn),
+):
+    SWAP |= {one: other(), other: one()}
 
 
 def changes(source: str) -> Iterator[tuple[str, str, Callable[[], str]]]:
@@ -144,23 +139,21 @@ def in_outputs(cells: list[NotebookNode], index: int) -> Rules:
         cells: of a notebook; the data of its figures are unpacked.
         index: of the cell.
     """
-    outputs = cells[index].outputs
-    figures = (
-        out.data
-        for cell in cells[index + 1 :] + cells[:index]
-        for out in cell.get("outputs", [])
-        if MIME in out.get("data", {})
-    )
+    if cells[index].cell_type != "code":
+        return
+    given = cells[index].outputs
+    elsewhere = outputs(cells[index + 1 :] + cells[:index])
+    figures = (out.data for out in elsewhere if MIME in out.get("data", {}))
     other = next(figures, None)
 
     def output(at: int, **fields: Any) -> dict[str, Any]:
-        changed = NotebookNode({**outputs[at], **fields})
-        return {"outputs": replaced(outputs, at, changed)}
+        changed = NotebookNode({**given[at], **fields})
+        return {"outputs": replaced(given, at, changed)}
 
     yield "never run", "count removed", {"execution_count": None}
-    for at, out in enumerate(outputs):
+    for at, out in enumerate(given):
         what = f"output {at + 1}"
-        less, more = replaced(outputs, at), [*outputs, out]
+        less, more = replaced(given, at), [*given, out]
         yield "missing output", f"{what} removed", {"outputs": less}
         yield "extra output", f"{what} twice", {"outputs": more}
         text, data = out.get("text", ""), out.get("data", {})
@@ -182,6 +175,11 @@ def in_outputs(cells: list[NotebookNode], index: int) -> Rules:
                 record = {**data[MIME], "artists": replaced(lines, i)}
                 planted = output(at, data={**data, MIME: record})
                 yield "artist", f"artist {i} removed", planted
+
+
+def outputs(cells: list[NotebookNode]) -> list[NotebookNode]:
+    """Return all outputs of cells."""
+    return [out for cell in cells for out in cell.get("outputs", [])]
 
 
 def digits(text: str) -> list[int]:

@@ -23,6 +23,7 @@ import numpy as np
 
 from anyarray import to_numpy
 from tools.author.sources import ROOT
+from tools.quality.in_process import ARRAYS
 
 LESSON = ROOT / "d2lmini" / "scale.csv"
 SIZES = 1_000, 3_000, 10_000, 30_000, 100_000
@@ -34,24 +35,12 @@ W = 4.0
 Results = dict[tuple[str, int], dict[str, Any]]
 PEERS = "statsmodels", "scikit-learn", "pykeops"
 BESIDE = ROOT / "build" / "peers"  # where they are installed
-SURROUNDINGS = {
+ONE_THREAD = {
     "OMP_NUM_THREADS": "1",
-    "MKL_NUM_THREADS": "1",
-    "OPENBLAS_NUM_THREADS": "1",
     "TF_NUM_INTRAOP_THREADS": "1",
     "TF_NUM_INTEROP_THREADS": "1",
-    "TF_CPP_MIN_LOG_LEVEL": "3",
-    "TF_ENABLE_ONEDNN_OPTS": "0",
     "XLA_FLAGS": "--xla_cpu_multi_thread_eigen=false "
     "intra_op_parallelism_threads=1",
-    "KEOPS_CACHE_FOLDER": str(BESIDE / "keops"),
-}
-ARRAYS = {
-    "numpy": "numpy:array",
-    "pytorch": "torch:tensor",
-    "tensorflow": "tensorflow:constant",
-    "mxnet": "mxnet.numpy:array",
-    "jax": "jax.numpy:array",
 }
 
 # Ways to pool tensors of PyTorch, (n,) each
@@ -279,17 +268,24 @@ def measure_all(
     ways: Iterable[str], sizes: Iterable[int], rounds: int
 ) -> Results:
     """Measure ways in turns; return medians. What failed is not repeated."""
-    os.environ.update(SURROUNDINGS)
+    os.environ.update(ONE_THREAD, KEOPS_CACHE_FOLDER=f"{BESIDE}/keops")
     sys.path.append(str(BESIDE))
     results = {(way, n): [measure(way, n)] for n in sizes for way in ways}
     for _ in range(rounds - 1):
         for (way, n), found in results.items():
             if "failed" not in found[-1]:
                 found.append(measure(way, n))
-    for found in results.values():
-        for what in [] if "failed" in found[-1] else found[-1]:
-            found[-1][what] = statistics.median(each[what] for each in found)
-    return {key: found[-1] for key, found in results.items()}
+    return {key: medians(found) for key, found in results.items()}
+
+
+def medians(rounds: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return the medians of what was measured, or what failed."""
+    if "failed" in rounds[-1]:
+        return rounds[-1]
+    return {
+        what: statistics.median(each[what] for each in rounds)
+        for what in rounds[-1]
+    }
 
 
 def table(results: Results) -> str:
@@ -317,19 +313,17 @@ def main(rounds: int = 3) -> None:
     """Measure lesson 05's table anew and write it in one move."""
     found = measure_all(LESSON_WAYS, SIZES, rounds)
     release = version("torch").partition("+")[0]
+    today, cores = time.strftime("%Y-%m-%d"), os.cpu_count()
     lines = [
-        f"# {time.strftime('%Y-%m-%d')}, PyTorch {release}, one thread of "
-        f"{os.cpu_count()} cores",
+        f"# {today}, PyTorch {release}, one thread of {cores} cores",
         f"# n queries, n keys; median of {rounds} interleaved rounds",
         f"# nan: over {MOST_GIBIBYTES} GiB; inf: over {MOST_SECONDS} s",
         "method,n,seconds,mebibytes",
     ]
     numbers = {NO_MEMORY: "nan,nan", LATE: "inf,nan"}
-    for (way, n), costs in found.items():
-        if failed := costs.get("failed"):
-            lines.append(f"{way},{n},{numbers[failed]}")
-        else:
-            lines.append(f"{way},{n},{costs['s']:.4g},{costs['MiB']:.4g}")
+    for (way, n), cost in found.items():
+        given = "{s:.4g},{MiB:.4g}" if "s" in cost else numbers[cost["failed"]]
+        lines.append(f"{way},{n},{given.format(**cost)}")
     new = LESSON.with_suffix(".new")
     new.write_text("\n".join(lines) + "\n", encoding="utf-8")
     new.replace(LESSON)

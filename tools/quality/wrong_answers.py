@@ -20,7 +20,7 @@ import numpy as np
 from anyarray import to_numpy
 from tools.author import sources
 from tools.frameworks import why_missing
-from tools.quality.in_process import execute
+from tools.quality.in_process import ARRAYS, execute
 from tools.quality.rules import changes, replaced
 
 FAMILIES = {
@@ -44,12 +44,6 @@ FORMS: dict[str, Callable] = {
     "columns": lambda x: x[..., None],
     "rows": lambda x: x[None],
     "a column among others": lambda x: [x[0][None], *x[1:]] if x.ndim else x,
-}
-ARRAYS = {
-    "pytorch": ["torch:tensor"],
-    "tensorflow": ["tensorflow:constant", "tensorflow:Variable"],
-    "mxnet": ["mxnet.numpy:array"],
-    "jax": ["jax.numpy:array"],
 }
 
 
@@ -76,13 +70,10 @@ def judge(
     families: Iterable[str] = FAMILIES,
     others: Iterable[str] = (),
 ) -> Iterator[Judged]:
-    """Yield `Judged` answers to each exercise of a lesson.
+    """Yield what is said of answers to each exercise of a lesson.
 
-    Args:
-        name: the lesson's.
-        framework: whose cells to run.
-        families: keys of ``FAMILIES``.
-        others: further frameworks, in whose arrays answers are given, too.
+    They are given in NumPy's arrays, in those of the framework whose cells are
+    run, and in those of other frameworks.
     """
     for title, solutions, check, namespace in exercises_of(name, framework):
         solved = dict(namespace)
@@ -166,20 +157,14 @@ def differs(right: Any, answer: Any) -> bool:
 
 
 def in_forms(right: Names, printed: str, frameworks: list[str]) -> Answers:
-    """Yield right answers in other forms.
-
-    Args:
-        right: {name: answer}.
-        printed: what the solution prints, which tells how answers are rounded.
-        frameworks: in whose arrays the answers are given, too.
-    """
+    """Yield right answers in other forms, rounded as they are printed, too."""
     makers = FORMS | {"rounded as printed": lambda x: rounded(x, printed)}
-    for place in [x for name in frameworks for x in ARRAYS.get(name, ())]:
-        makers[place] = resolve_name(place)
+    makers |= {name: resolve_name(ARRAYS[name]) for name in frameworks}
+    if "tensorflow" in frameworks:
+        makers["variable"] = resolve_name("tensorflow:Variable")
     if "pytorch" in frameworks:
-        from torch import nn, tensor
-
-        makers["parameter"] = lambda x: nn.Parameter(tensor(x))
+        parameter = resolve_name("torch.nn:Parameter")
+        makers["parameter"] = lambda x: parameter(makers["pytorch"](x))
     for form, make in makers.items():
         yield form, {key: formed(right[key], make) for key in right}
 
