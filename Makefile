@@ -93,26 +93,26 @@ hubtest: setup ## test it: three students, two days, and who sees what
 	@$(RUN) -m pytest tests/hub
 
 agreement: setup ## measure how far the frameworks' numbers lie apart
-	@$(RUN) -m tools.quality.agreement --frameworks '$(CHOICE)'
+	@$(RUN) -m tools.quality agreement --frameworks '$(CHOICE)'
 
 mutants: setup ## plant faults by rule and count which the check sees
-	@$(RUN) -m tools.quality.mutants --frameworks '$(CHOICE)' \
+	@$(RUN) -m tools.quality faults --frameworks '$(CHOICE)' \
 	$(if $(SAMPLE),--sample $(SAMPLE)) $(if $(FAMILIES),--families '$(FAMILIES)')
 
 answers: setup ## give answers of all kinds to the self-checks: are they fair?
-	@$(RUN) -m tools.quality.wrong_answers --frameworks '$(CHOICE)'
+	@$(RUN) -m tools.quality answers --frameworks '$(CHOICE)'
 
 surroundings: setup ## re-execute the notebooks in changed surroundings
-	@$(RUN) -m tools.quality.surroundings --frameworks '$(CHOICE)'
+	@$(RUN) -m tools.quality surroundings --frameworks '$(CHOICE)'
 
 scale: setup ## measure time and memory of pooling anew, for lesson 05
-	@$(RUN) -m tools.quality.scale
+	@$(RUN) -m tools.quality scale
 
 bench: setup ## measure all of it beside its peers: docs/benchmarks.md
-	@$(RUN) -m tools.quality.benchmarks --parts '$(PARTS)' --rounds $(or $(ROUNDS),3)
+	@$(RUN) -m tools.quality benchmarks --parts '$(PARTS)' --rounds $(or $(ROUNDS),3)
 
 figure: setup ## draw README's figure anew
-	@$(RUN) -m tools.quality.readme_figure
+	@$(RUN) -m tools.quality figure
 
 lint: setup ## ruff, on code and on the generated notebooks
 	@$(RUN) -m ruff check --quiet .

@@ -12,10 +12,9 @@ from tools.frameworks import FRAMEWORKS, chosen, why_missing
 from tools.quality.agreement import DATA_SETS, LESSON, computed, shown_apart
 from tools.quality.in_process import run_lesson
 
-# Relative and absolute tolerances by the name of the variable; `python -m
-# tools.quality agreement` prints what is measured. float32 has seven digits.
-# With the book's narrow kernel an error in a score weighs more, and the slope
-# is a difference of two nearly equal losses.
+# Relative and absolute tolerances by the name of the variable. float32 has
+# seven digits. With the book's narrow kernel an error in a score weighs more,
+# and the slope is a difference of two nearly equal losses.
 TOLERANCES = {
     "loss": (1e-4, 0),
     "losses": (1e-4, 0),

@@ -101,3 +101,40 @@ def test_commands_name_what_they_do_not_know():
             command, cwd=sources.ROOT, capture_output=True, text=True
         )
         assert answer.returncode and words in answer.stderr, answer
+
+
+def test_the_table_of_costs_says_what_failed():
+    good = {"s": 2.0, "MiB": 3.0, "error": 1e-6, "ratio": 0.5}
+    found = {(way, n): good for way in scale.WAYS for n in (10, 1000)}
+    found["KeOps", 1000] = {"failed": scale.NO_MEMORY}
+    rows = scale.table(found).splitlines()
+    assert len({row.count("|") for row in rows}) == 1
+    assert rows[-1] == "| KeOps | 0.5 x, 3.0, 1e-06 | out of memory |"
+    assert "| fused | 2 s, 3.0, 1e-06 | 2 s, 3.0, 1e-06 |" in rows
+
+
+def test_the_page_of_benchmarks_has_what_is_measured():
+    page = benchmarks.PAGE.read_text("utf-8")
+    titles = [part.partition("\n")[0] for part in page.split("\n## ")[1:]]
+    assert titles == list(benchmarks.PARTS)
+    rows = {row.split(" | ")[0].strip("| ") for row in page.splitlines()}
+    lacking = {"chunks", "binning"}  # not measured beside the peers by then
+    assert scale.WAYS.keys() - lacking <= rows
+
+
+def test_lesson_05_has_a_cost_for_each_way_and_size():
+    rows = [line.split(",") for line in scale.LESSON.read_text().splitlines()]
+    rows = [row[:2] for row in rows if len(row) == 4]
+    expected = [
+        [way, f"{n}"] for way in scale.LESSON_WAYS for n in scale.SIZES
+    ]
+    assert rows == [["method", "n"], *expected]
+
+
+@pytest.mark.slow
+def test_ways_to_pool_are_measured_each_in_its_process():
+    matrix = 4 * 3000**2 / 2**20  # MiB
+    small, large = (scale.measure(x, 3000) for x in ("fused", "broadcasting"))
+    assert 0 < small["MiB"] < matrix / 2 < matrix <= large["MiB"] + 1
+    assert small["error"] < 1e-4 > large["error"]
+    assert scale.measure("fused", -1)["failed"].startswith("ValueError")

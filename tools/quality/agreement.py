@@ -1,8 +1,8 @@
-"""Measure how far the frameworks' numbers lie apart.
+"""Find where the frameworks' numbers lie apart.
 
 The executed notebooks are compared as the check compares a new run: whatever
-a framework's notebook prints and draws with NumPy's. For what they do not
-show, and for other data, the cells are run.
+a framework's notebook prints and draws with what NumPy's does. For numbers
+that are not shown, and for other data, the cells are run (by the tests).
 """
 
 from collections.abc import Iterator
@@ -12,7 +12,6 @@ import numpy as np
 
 from nbsight import compare
 from tools.author import sources
-from tools.frameworks import why_missing
 from tools.quality.in_process import run_lesson
 
 LESSON = "02_attention_pooling"
@@ -66,29 +65,10 @@ def computed(
                 yield left.id, variable, right.numbers[variable], expected
 
 
-def largest(framework: str) -> dict[str, float]:
-    """Return each variable's largest difference, over all data sets."""
-    worst: dict[str, float] = {}
-    for data in DATA_SETS:
-        for _, name, found, right in computed(LESSON, framework, **data):
-            apart = float(np.max(np.abs(found - right), initial=0))
-            worst[name] = max(worst.get(name, 0), apart)
-    return worst
-
-
 def main(frameworks: list[str]) -> bool:
-    """Print what differs; tell whether a notebook shows a difference."""
-    others = [n for n in frameworks if n != "numpy" and not why_missing(n)]
-    lines = []
-    for name in sources.names():
-        for framework in others:
-            lines += shown_apart(name, framework)
-    print(*lines, f"notebooks show {len(lines)} differences", sep="\n")
-    print(f"{LESSON}, {len(DATA_SETS)} data sets: largest differences")
-    worst = {framework: largest(framework) for framework in others}
-    print(f"{'':16}" + "".join(f"{framework:>12}" for framework in others))
-    for name in sorted(set().union(*worst.values())):
-        row = [found.get(name, 0) for found in worst.values()]
-        if any(row):
-            print(f"{name:16}" + "".join(f"{apart:12.1e}" for apart in row))
+    """Print what the notebooks show differently; tell whether they do."""
+    others = [framework for framework in frameworks if framework != "numpy"]
+    names = sources.names()
+    lines = [x for f in others for n in names for x in shown_apart(n, f)]
+    print(*lines, f"{len(lines)} differences", sep="\n")
     return bool(lines)

@@ -21,7 +21,7 @@ from tools.frameworks import FRAMEWORKS
 from tools.quality import scale
 
 PAGE = ROOT / "docs" / "benchmarks.md"
-NAMED = "numpy torch tensorflow_cpu mxnet jax nbval pykeops scikit-learn"
+NAMED = "numpy torch tensorflow_cpu mxnet jax nbval"
 
 
 def cells_alone(path: Path) -> None:
@@ -50,7 +50,8 @@ def seconds_of(way: str, paths: list[Path]) -> float:
         command += ["--dist", "loadfile", *map(str, paths)]
         # nbval as it is finds differences; the check has none to find.
         command += ["-p", "no:nbsight"] if way == "nbval" else []
-        subprocess.run(command, cwd=ROOT, check=way == "check")
+        quiet = subprocess.DEVNULL
+        subprocess.run(command, cwd=ROOT, stdout=quiet, check=way == "check")
     return time.perf_counter() - start
 
 
@@ -93,8 +94,9 @@ PARTS = {"Verification": verification, "Pooling at scale": pooling}
 
 def surroundings() -> str:
     """Tell when, where and with what something is measured."""
+    names = {*NAMED.split(), *scale.PEERS}
     found = distributions(path=[*sys.path, str(scale.BESIDE)])
-    there = {f"{x.name} {x.version}" for x in found if x.name in NAMED.split()}
+    there = {f"{x.name} {x.version}" for x in found if x.name in names}
     return (
         f"{time.strftime('%Y-%m-%d')}, {os.cpu_count()} cores ({machine()}), "
         f"Python {python_version()}, {', '.join(sorted(there))}."
