@@ -6,15 +6,15 @@ attention take turns, and a ratio is one of neighbours, so that a busy machine
 slows both. Linux only: it tells a process the peak of its memory.
 """
 
-import multiprocessing
+import json
 import os
 import resource
 import statistics
+import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from importlib.metadata import version
-from multiprocessing.connection import Connection
 from pathlib import Path
 from pkgutil import resolve_name
 from typing import Any
@@ -27,7 +27,7 @@ from tools.quality.in_process import ARRAYS
 
 LESSON = ROOT / "d2lmini" / "scale.csv"
 SIZES = 1_000, 3_000, 10_000, 30_000, 100_000
-MOST_SECONDS = 60  # of a call
+MOST_SECONDS = 100  # of a process, with its imports and the fused call
 MOST_GIBIBYTES = 16  # of address space
 LATE, NO_MEMORY = f"not in {MOST_SECONDS} s", "out of memory"
 CHUNK = 250_000  # scores at a time
@@ -41,6 +41,7 @@ ONE_THREAD = {
     "TF_NUM_INTEROP_THREADS": "1",
     "XLA_FLAGS": "--xla_cpu_multi_thread_eigen=false "
     "intra_op_parallelism_threads=1",
+    "KEOPS_CACHE_FOLDER": f"{BESIDE}/keops",
 }
 
 # Ways to pool tensors of PyTorch, (n,) each
@@ -188,8 +189,15 @@ def mebibytes(field: str) -> float:
     raise OSError(f"/proc/self/status has no {field}")
 
 
-def costs(way: str, n: int) -> Iterator[str | dict[str, float]]:
-    """Yield a word before the first call, one after it, and what it took."""
+def seconds_of(call: Callable, *given: Any) -> tuple[float, np.ndarray]:
+    """Call it; return the seconds it took, and its result."""
+    start = time.perf_counter()
+    out = call(*given)
+    return time.perf_counter() - start, out
+
+
+def costs(way: str, n: int) -> dict[str, float]:
+    """Measure one way, in this process."""
     q, k, v = np.random.default_rng(0).uniform(0, 5, (3, n)).astype("float32")
     pool, by_hand = WAYS[way], WAYS["fused"]
     for warm in pool, by_hand:  # what happens only once
@@ -199,10 +207,8 @@ def costs(way: str, n: int) -> Iterator[str | dict[str, float]]:
     resource.setrlimit(resource.RLIMIT_AS, (MOST_GIBIBYTES * 2**30,) * 2)
     Path("/proc/self/clear_refs").write_text("5")  # forget the imports' peak
     before = mebibytes("VmHWM")
-    yield "started"
     first, out = seconds_of(pool, q, k, v)
     memory = mebibytes("VmHWM") - before
-    yield "called"
     some = slice(None, None, max(1, n // 1000))
     double = q[some].astype(float), k.astype(float), v.astype(float)
     error = np.abs(out[some] - WAYS["pooling.numpy"](*double)).max()
@@ -215,61 +221,38 @@ def costs(way: str, n: int) -> Iterator[str | dict[str, float]]:
         times.append((took, took / hand))
     seconds, ratio = (statistics.median(of) for of in zip(*times, strict=True))
     found = {"s": seconds, "ratio": ratio, "MiB": memory, "error": error}
-    yield {what: float(number) for what, number in found.items()}
-
-
-def seconds_of(call: Callable, *given: Any) -> tuple[float, np.ndarray]:
-    """Call it; return the seconds it took, and its result."""
-    start = time.perf_counter()
-    out = call(*given)
-    return time.perf_counter() - start, out
-
-
-def child(way: str, n: int, to: Connection) -> None:
-    """Send what `costs` says of a way, or {"failed": why}."""
-    try:
-        for message in costs(way, n):
-            to.send(message)
-    except Exception as error:
-        text = f"{type(error).__name__}: {error}"
-        lacks = "memory" in text.lower()
-        to.send({"failed": NO_MEMORY if lacks else text})
+    return {what: float(number) for what, number in found.items()}
 
 
 def measure(way: str, n: int) -> dict[str, Any]:
-    """Run one way in a process of its own.
+    """Measure one way in a process of its own.
 
     Returns:
         "s", "ratio" (to the fused call), "MiB" and "error"; or "failed".
     """
-    context = multiprocessing.get_context("spawn")
-    receiver, sender = context.Pipe(duplex=False)
-    process = context.Process(target=child, args=(way, n, sender))
-    process.start()
-    sender.close()
+    code = f"print(json.dumps(scale.costs({way!r}, {n})))"
+    code = f"import json; from tools.quality import scale; {code}"
+    path = f"{ROOT}{os.pathsep}{BESIDE}"
     try:
-        # Only the first call has a limit: imports and compilers take their
-        # time, and so does the fused call, to compare with.
-        for limit in None, MOST_SECONDS, None:
-            if not receiver.poll(limit):
-                return {"failed": LATE}
-            message = receiver.recv()
-            if isinstance(message, dict):
-                return message
-    except EOFError:
-        pass
-    finally:
-        process.kill()
-        process.join()
-    return {"failed": "it died"}
+        answer = subprocess.run(
+            [sys.executable, "-c", code],
+            env=os.environ | ONE_THREAD | {"PYTHONPATH": path},
+            capture_output=True,
+            text=True,
+            timeout=MOST_SECONDS,
+        )
+    except subprocess.TimeoutExpired:
+        return {"failed": LATE}
+    if answer.returncode:
+        *_, last = ["it died", *answer.stderr.splitlines()]
+        return {"failed": NO_MEMORY if "memory" in last.lower() else last}
+    return json.loads(answer.stdout.splitlines()[-1])
 
 
 def measure_all(
     ways: Iterable[str], sizes: Iterable[int], rounds: int
 ) -> Results:
     """Measure ways in turns; return medians. What failed is not repeated."""
-    os.environ.update(ONE_THREAD, KEOPS_CACHE_FOLDER=f"{BESIDE}/keops")
-    sys.path.append(str(BESIDE))
     results = {(way, n): [measure(way, n)] for n in sizes for way in ways}
     for _ in range(rounds - 1):
         for (way, n), found in results.items():

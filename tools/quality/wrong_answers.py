@@ -32,6 +32,7 @@ SPARED = re.compile(r"print|plot|show_heatmaps|legend|figsize|label")
 NUMBER = re.compile(r"-?\d+\.?\d*")
 PYTHON = re.compile(r"Error|Exception|Warning|broadcast|ambiguous|raised")
 STRANGE = "a function of other arguments"  # its own error is told
+REPEATED = np.nan, np.inf, 1e300, 1e-300, 0.0
 Names = dict[str, Any]
 Answers = Iterator[tuple[str, Names]]
 # Forms of a right answer: what makes them of a float64 array.
@@ -221,12 +222,8 @@ def nonsense(right: Any) -> Names:
         "a function": lambda *_: None,
         "an object": object(),
         "rows of unequal length": [[1, 2], [3]],
-        "NaN": np.full(numbers.shape, np.nan),
         "one NaN": np.where(numbers == numbers.max(), np.nan, numbers),
-        "infinity": np.full(numbers.shape, np.inf),
-        "huge numbers": np.full(numbers.shape, 1e300),
-        "tiny numbers": np.full(numbers.shape, 1e-300),
-        "zeros": np.zeros(numbers.shape),
+        **{f"all {x}": np.full(numbers.shape, x) for x in REPEATED},
         "the negative": -numbers - 1,
         "one more": np.append(numbers, 1),
         "an axis more": np.stack([numbers, numbers]),
