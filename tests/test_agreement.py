@@ -38,9 +38,8 @@ def test_notebooks_show_the_same_in_every_framework(name):
     """Texts, and all numbers that are printed or drawn."""
     for other in OTHERS:
         assert shown_apart(name, other) == []
-        for left, right in zip(
-            read("numpy", name), read(other, name), strict=True
-        ):
+        cells = read("numpy", name), read(other, name)
+        for left, right in zip(*cells, strict=True):
             assert (left.id, left.cell_type) == (right.id, right.cell_type)
             if left.cell_type == "markdown":
                 assert without_code(left) == without_code(right)
@@ -54,8 +53,8 @@ def test_every_exercise_of_a_notebook_is_still_to_do(framework, name):
         if "check" in cell.metadata.get("tags", [])
     ]
     for number, line in enumerate(said, 1):
-        assert line.startswith(f"Exercise {number}: not yet. "), line
-        assert line.endswith(" is still to do.\n"), line
+        to_do = rf"Exercise {number}: not yet\. .* is still to do\.\n"
+        assert re.fullmatch(to_do, line), line
     assert len(said) >= 3
 
 
@@ -83,23 +82,13 @@ def test_every_solution_is_right_by_its_own_check(framework, name):
     assert len(said) >= 3
 
 
-@pytest.mark.slow
-def test_the_working_recipe_ends_at_the_minimum_in_every_framework(framework):
-    numbers = run_lesson(LESSON, framework)[-1].numbers
-    assert abs(numbers["w_good"] - 4.1231) < 1e-3
-    assert abs(numbers["w_book"] - 23.297) < 1e-2
-    assert numbers["mse_good"] < numbers["mse_book"] / 4
-
-
 def agreeing(other, name, **data):
     """Compare all that a lesson computes; return the variables' names."""
     compared = set()
     for cell, variable, found, right in computed(name, other, **data):
         rtol, atol = TOLERANCES.get(variable, DEFAULT)
         where = f"{other}: {variable}, after cell {cell}"
-        np.testing.assert_allclose(
-            found, right, rtol=rtol, atol=atol, err_msg=where
-        )
+        np.testing.assert_allclose(found, right, rtol, atol, err_msg=where)
         compared.add(variable)
     return compared
 

@@ -33,7 +33,6 @@ from tools.frameworks import why_missing
 from tools.quality import rules
 from tools.quality.rules import outputs
 
-SEED = 20261121
 # What the lessons import, and what tests it.
 PACKAGES = ("anyarray", "d2lmini")
 TESTS = "tests/test_d2lmini.py"

@@ -111,33 +111,17 @@ def binning(q: Any, k: Any, v: Any, cells: int = 2048) -> Any:
 # All ways to pool NumPy's arrays, (n,) each
 
 
-def of_tensors(function: Callable) -> Callable:
-    """Give tensors to one of the ways above."""
+def through(framework: str, place: str, *more: float) -> Callable:
+    """Give a framework's arrays to a function, by its name."""
 
     def pool(*arrays: np.ndarray) -> np.ndarray:
-        return function(*map(resolve_name("torch:tensor"), arrays)).numpy()
-
-    return pool
-
-
-def ours(framework: str) -> Callable:
-    """Give a framework's arrays to `pooling`."""
-
-    def pool(*arrays: np.ndarray) -> np.ndarray:
-        function = resolve_name(f"pooling.{framework}:attention_pooling")
+        function = resolve_name(place)
         if framework == "mxnet":
             resolve_name("mxnet.util:set_np")()
         given = map(resolve_name(ARRAYS[framework]), arrays)
-        return to_numpy(function(*given, W))
+        return to_numpy(function(*given, *more))
 
     return pool
-
-
-def binned(q: np.ndarray, k: np.ndarray, v: np.ndarray) -> np.ndarray:
-    """Take `pooling` on a grid."""
-    from pooling.binned import binned_pooling
-
-    return binned_pooling(q, k, v, W)
 
 
 def kernel_reg(q: np.ndarray, k: np.ndarray, v: np.ndarray) -> np.ndarray:
@@ -165,17 +149,24 @@ def keops(q: np.ndarray, k: np.ndarray, v: np.ndarray) -> np.ndarray:
     return scores.sumsoftmaxweight(values, axis=1)[:, 0]
 
 
-LESSON_WAYS: dict[str, Callable] = {
-    function.__name__: of_tensors(function)
-    for function in (seeds, broadcasting, chunks, fused, binning)
+LESSON_WAYS = {
+    name: through("pytorch", f"{__name__}:{name}")
+    for name in ("seeds", "broadcasting", "chunks", "fused", "binning")
 }
-WAYS = LESSON_WAYS | {
-    **{f"pooling.{framework}": ours(framework) for framework in ARRAYS},
-    "pooling.binned": binned,
-    "statsmodels KernelReg": kernel_reg,
-    "scikit-learn rbf_kernel": rbf,
-    "KeOps": keops,
+OURS = {
+    f"pooling.{name}": through(name, f"pooling.{name}:attention_pooling", W)
+    for name in ARRAYS
 }
+WAYS = (
+    LESSON_WAYS
+    | OURS
+    | {
+        "pooling.binned": through("numpy", "pooling.binned:binned_pooling", W),
+        "statsmodels KernelReg": kernel_reg,
+        "scikit-learn rbf_kernel": rbf,
+        "KeOps": keops,
+    }
+)
 
 
 # Measuring them
