@@ -429,7 +429,7 @@ def test_an_animator_draws_each_lines_own_points():
     expected = [[[1, 2], [9, 8]], [[3], [0.5]]]
     assert line_data(animator.axes[0]) == expected
     animator.add(4, (7, 0.6))
-    assert animator.axes[0].lines[1].get_ydata().tolist() == [0.5, 0.6]
+    assert animator.axes[0].lines[1].get_ydata() == [0.5, 0.6]
     assert len(animator.axes[1].images) == 1
 
 
@@ -542,7 +542,7 @@ def test_pyplot_speaks_to_the_animators_figure_in_a_script(tmp_path):
     assert animator.axes[0].get_xlabel() == "epoch"
     animator.axes[0].cla()  # as d2l's readers do with the other axes
     animator.add(3, 5)
-    assert animator.axes[0].lines[0].get_ydata().tolist() == [0, 1, 2, 5]
+    assert animator.axes[0].lines[0].get_ydata() == [0, 1, 2, 5]
 
 
 def test_limits_follow_the_points_until_they_are_set():
