@@ -64,7 +64,7 @@ def to_numpy(value: Numbers) -> np.ndarray:
     if hasattr(value, "asnumpy"):  # MXNet; before detach, which it has too
         return value.asnumpy()
     if hasattr(value, "detach"):  # PyTorch, whose bfloat16 NumPy lacks
-        return np.array(value.tolist())
+        return np.array(value.tolist()).reshape(value.shape)
     array = np.asanyarray(value.numpy() if hasattr(value, "numpy") else value)
     if array.dtype == object and array.ndim:
         return to_numpy(array.tolist())
