@@ -78,4 +78,5 @@ class Generated(accept.Store):
 
 
 if __name__ == "__main__":
-    sys.exit(accept.main(Generated()))
+    notebooks = [each for each in sys.argv[1:] if each != "--yes"]
+    sys.exit(accept.accept(notebooks, "--yes" in sys.argv, Generated()))
