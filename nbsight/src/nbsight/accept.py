@@ -57,6 +57,10 @@ class Store:
             partial.unlink(missing_ok=True)
 
 
+class Left(Exception):
+    """Why a notebook is left as it is."""
+
+
 class Accept:
     """Does, in pytest's place, what is done with the notebooks it found."""
 
@@ -83,47 +87,48 @@ class Accept:
         self.done = []
         for file in dict.fromkeys(item.parent for item in session.items):
             if hasattr(file, "stopped"):
-                self.done.append(self.notebook(file))
+                name = report.short(file.config, file.path)
+                try:
+                    result, well = self.notebook(file, name), True
+                except Left as why:
+                    result, well = str(why), False
+                self.say(f"{name}: {result}")
+                self.done.append(well)
         return True
 
-    def notebook(self, file: Any) -> bool:
-        """Execute, show, ask and store one notebook; tell if all is well."""
-        name = report.short(file.config, file.path)
+    def notebook(self, file: Any, name: Path) -> str:
+        """Execute, show, ask and store one notebook; say what was done.
+
+        Raises:
+            Left: it is not as it should be.
+        """
         why = self.store.objection(file.path)
         if why:
-            self.say(f"{name}: refused\n  {why}")
-            return False
+            raise Left(f"refused\n  {why}")
         before = file.path.read_bytes()
         self.say(f"{name}: executing")
         file.setup()
         found = verdict(file)
         if not found:
-            self.say(f"{name}: nothing differs")
-            return True
+            return "nothing differs"
         text = self.draft(file, before.decode(), found)
         wrong = self.faults(file, text, found)
         if wrong:
-            lines = "\n".join(wrong)
-            self.say(f"{lines}\n{name}: refused, for it would not pass")
-            return False
+            self.say("\n".join(wrong))
+            raise Left("refused, for it would not pass")
         for item, lines in found:
             self.say(report.summary(item, lines))
-        cells = sum(cell.cell_type == "code" for cell in file.nb.cells)
-        page = report.page(
-            file.config, f"{file.path.with_suffix('')}-differs", found
-        )
+        page = f"{file.path.with_suffix('')}-differs"
         self.say(
-            f"different: {len(found)} of {cells} cells; stored and new side "
-            f"by side:\n  {page}"
+            f"different: {len(found)} of {len(file.items) - 1} cells; stored "
+            f"and new side by side:\n  {report.page(file.config, page, found)}"
         )
-        if not self.agreed(name):
-            return False
+        if not self.yes:
+            self.ask()
         if file.path.read_bytes() != before:
-            self.say(f"{name}: changed meanwhile, so it is left; start again")
-            return False
+            raise Left("changed meanwhile, so it is left; start again")
         self.store.write(file.path, text)
-        self.say(f"{name}: accepted")
-        return True
+        return "accepted"
 
     def draft(self, file: Any, before: str, found: list[Any]) -> str:
         """Return the notebook's text with new outputs where they differ."""
@@ -148,12 +153,8 @@ class Accept:
     def faults(self, file: Any, text: str, found: list[Any]) -> list[str]:
         """Say why what a notebook would become cannot be stored."""
         if file.stopped:
-            where = file.stopped.index
-            return [
-                report.summary(*pair)
-                for pair in found
-                if pair[0].index == where
-            ]
+            at = file.stopped.index
+            return [report.summary(*f) for f in found if f[0].index == at]
         with tempfile.TemporaryDirectory() as folder:
             draft = Path(folder, file.path.parent.name, file.path.name)
             draft.parent.mkdir()
@@ -163,21 +164,16 @@ class Accept:
         name = report.short(file.config, file.path)
         return [each.replace(str(draft), str(name)) for each in wrong]
 
-    def agreed(self, name: Path) -> bool:
+    def ask(self) -> None:
         """Ask whether to store; without a terminal the answer is no."""
-        if self.yes:
-            return True
         if not sys.stdin.isatty():
-            self.say(
-                f"{name}: left as it is, for there is no terminal to ask on; "
-                f"to accept this all the same, give {self.store.yes}"
+            raise Left(
+                "left as it is, for there is no terminal to ask on; to accept "
+                f"this all the same, give {self.store.yes}"
             )
-            return False
         self.say("Store the new outputs? [y/N] ", end="")
-        if sys.stdin.readline().strip().lower() in ("y", "yes"):
-            return True
-        self.say(f"{name}: left as it is")
-        return False
+        if sys.stdin.readline().strip().lower() not in ("y", "yes"):
+            raise Left("left as it is")
 
 
 def verdict(file: Any, draft: Path | None = None) -> list[Any]:
@@ -192,7 +188,8 @@ def verdict(file: Any, draft: Path | None = None) -> list[Any]:
         checked.new, checked.stopped = file.new, file.stopped
         checked.setup_sanitize_files()
     items = [item for item in checked.collect() if not item.skipped()]
-    return [(item, item.faults()) for item in items if item.faults()]
+    found = [(item, item.faults()) for item in items]
+    return [pair for pair in found if pair[1]]
 
 
 def dumps(notebook: Any, like: str) -> str:

@@ -56,18 +56,16 @@ class Client(NotebookClient):
 
 
 @contextmanager
-def kernel_environment(**more: str) -> Iterator[dict[str, str]]:
+def kernel_environment() -> Iterator[dict[str, str]]:
     """Give the environment variables of a kernel that no user has changed.
 
-    It gets an IPython profile and Matplotlib settings of its own, and
-    ``more`` beside the variables of this process.
+    It gets an IPython profile and Matplotlib settings of its own.
     """
     with tempfile.TemporaryDirectory(prefix="nbsight") as folder:
         settings = Path(folder, "matplotlibrc")
         settings.touch()
-        env = {**os.environ, **more}
-        env |= {"IPYTHONDIR": folder, "MATPLOTLIBRC": str(settings)}
-        yield {key: env[key] for key in env if key not in UNSET}
+        env = {k: v for k, v in os.environ.items() if k not in UNSET}
+        yield env | {"IPYTHONDIR": folder, "MATPLOTLIBRC": str(settings)}
 
 
 def joined(outputs: list[Any]) -> list[Any]:

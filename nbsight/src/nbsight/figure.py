@@ -94,19 +94,17 @@ def packed(record: dict[str, Any]) -> dict[str, Any]:
 def _layout_kept(figure: Figure) -> Iterator[None]:
     """Undo in the end what drawing does to a figure's layout."""
     engine, sides = figure.get_layout_engine(), vars(figure.subplotpars)
-    before, every_axes = sides.copy(), figure.findobj(Axes)
-    places = [
-        (axes.get_position(True), axes.get_position(), axes.get_in_layout())
-        for axes in every_axes
+    before = sides.copy()
+    places: list[Any] = [
+        (ax, ax.get_position(True), ax.get_position(), ax.get_in_layout())
+        for ax in figure.findobj(Axes)
     ]
     try:
         yield
     finally:
         figure.set_layout_engine(engine or "none")
         sides.update(before)
-        for axes, (original, active, in_layout) in zip(
-            every_axes, places, strict=True
-        ):
+        for axes, original, active, in_layout in places:
             axes.set_position(original, which="original")
             axes.set_position(active, which="active")
             axes.set_in_layout(in_layout)
@@ -225,44 +223,35 @@ class Recorder(RendererBase):
         """
         parts = {} if isinstance(parent, OffsetBox) else vars(parent)
         parts = {id(parts[k]): k.strip("_") for k in PARTS if k in parts}
-        minor = parent.get_minor_ticks() if isinstance(parent, Axis) else []
         children = parent.get_children()
         if isinstance(parent, FigureBase):
             children = parent.axes + children
         for child in children:
             if child in self.names:
                 continue
-            inside, below = axes, prefix
             if isinstance(child, OffsetBox):  # only arranges others
-                name = f"{prefix}box"
-            else:
-                if id(child) in parts:
-                    name = parts[id(child)]
-                elif isinstance(child, Tick):
-                    name = "minor_ticks" if child in minor else "ticks"
-                elif hasattr(child, "spine_type"):
-                    name = f'spines["{child.spine_type}"]'
-                else:
-                    name = self._counted(child, prefix)
-                name = f"{prefix}{name}"
-                name = re.sub(r"axis\.(label|(minor_)?ticks)$", r"\1", name)
-                if isinstance(child, Axes):
-                    inside, name = child, name.removeprefix("figure.")
-                below = f"{name}."
+                self.names[child] = f"{prefix}box", axes
+                self._name_artists(child, prefix, axes)
+                continue
+            name = parts.get(id(child)) or self._kind(child, parent, prefix)
+            name, inside = f"{prefix}{name}", axes
+            name = re.sub(r"axis\.(label|(minor_)?ticks)$", r"\1", name)
+            if isinstance(child, Axes):
+                name, inside = name.removeprefix("figure."), child
             self.names[child] = name, inside
-            self._name_artists(child, below, inside)
+            self._name_artists(child, f"{name}.", inside)
 
-    def _counted(self, artist: Any, prefix: str) -> str:
-        """Return an artist's kind with its label or its number."""
+    def _kind(self, artist: Any, parent: Any, prefix: str) -> str:
+        """Return an artist's kind, with its label or else its number."""
+        if isinstance(artist, Tick):
+            return "minor_ticks" if artist in parent.minorTicks else "ticks"
+        if hasattr(artist, "spine_type"):
+            return f'spines["{artist.spine_type}"]'
         kinds = [KINDS[kind] for kind in KINDS if isinstance(artist, kind)]
-        kind = kinds[0] if kinds else type(artist).__name__
-        label, number = (
-            str(artist.get_label() or "_"),
-            self.counts[prefix, kind],
-        )
+        kind, label = [*kinds, type(artist).__name__][0], artist.get_label()
         self.counts[prefix, kind] += 1
-        if kind == "axes" or label.startswith("_"):
-            return f"{kind}[{number}]"
+        if kind == "axes" or not label or str(label).startswith("_"):
+            return f"{kind}[{self.counts[prefix, kind] - 1}]"
         self.counts[prefix, kind, label] += 1
         more = self.counts[prefix, kind, label]
         return f'{kind}["{label}"' + (f" no. {more}]" if more > 1 else "]")
@@ -286,9 +275,9 @@ class Recorder(RendererBase):
         self, kind: str, points: Any, gc: Any, shape: Any = None, **values: Any
     ) -> None:
         """Note a mark of the artist at work: its points and its style."""
-        lined = kind in ("path", "markers")
-        width = gc.get_linewidth() if lined else 0
-        face = values.get("face")
+        lined, face = kind in ("path", "markers"), values.get("face")
+        width = float(gc.get_linewidth()) if lined else 0.0
+        hatch = gc.get_hatch() if lined else None
         if face is not None:
             alpha = 1.0 if len(face) < 4 else face[3]
             alpha = gc.get_alpha() if gc.get_forced_alpha() else alpha
@@ -296,14 +285,14 @@ class Recorder(RendererBase):
         if kind == "text" or width:
             values["color"] = _hex(gc.get_rgb())
         if width:
-            values["width"] = float(width)
-            if gc.get_dashes()[1] is not None:
-                values["dashes"] = numbers(np.hstack(gc.get_dashes()))
             cap, join = str(gc.get_capstyle()), str(gc.get_joinstyle())
+            values["width"] = width
             values["cap"] = None if cap == "butt" else cap
             values["join"] = None if join == "round" else join
-        if lined and gc.get_hatch():
-            values["hatch"] = gc.get_hatch()
+            if gc.get_dashes()[1] is not None:
+                values["dashes"] = numbers(np.hstack(gc.get_dashes()))
+        if hatch:
+            values["hatch"] = hatch
             values["hatch_color"] = _hex(gc.get_hatch_color())
             values["hatch_width"] = float(gc.get_hatch_linewidth())
         if lined and not gc.get_antialiased():
@@ -419,11 +408,10 @@ class Recorder(RendererBase):
         None means pixels: what moves with the size of texts, such as a
         legend or an arrow to one, is compared less closely.
         """
-        get = artist.get_transform
-        if offsets and hasattr(artist, "get_offset_transform"):
-            get = artist.get_offset_transform
-        if hasattr(artist, "get_data_transform"):  # a patch
-            get = artist.get_data_transform
+        ways = ["get_data_transform"]  # of a patch
+        ways += ["get_offset_transform"] if offsets else []
+        ways += ["get_transform"]
+        get = next(getattr(artist, n) for n in ways if hasattr(artist, n))
         transform, axes = get(), self.names[artist][1]
         found: list[Any] = [None, None]
         test = getattr(transform, "contains_branch_separately", None)

@@ -121,6 +121,8 @@ class NotebookFile(IPyNbFile):  # type: ignore[misc]
                 item.index, item.count_before = index, count
                 count = cell.execution_count or count
                 self.items.append(item)
+        code = [item.cell.source for item in self.items[1:]]
+        self.has_code = any(source.strip() for source in code)
         return self.items
 
     def _item(self, name: str, number: int, cell: Any = None) -> Any:
@@ -133,16 +135,12 @@ class NotebookFile(IPyNbFile):  # type: ignore[misc]
             self, name=name, cell_num=number, cell=cell, options=options
         )
 
-    def has_code(self) -> bool:
-        """Tell whether there is something to run."""
-        return any(item.cell.source.strip() for item in self.items[1:])
-
     def setup(self) -> None:
         """Execute a copy of the notebook; what fails is kept for the items."""
         options = self.config.option
         self.setup_sanitize_files()
         self.new = copy.deepcopy(self.nb)
-        if not self.has_code():
+        if not self.has_code:
             return
         for item in self.items:
             if item.skipped():
@@ -211,7 +209,7 @@ class NotebookItem(IPyNbCell):  # type: ignore[misc]
 
     def _notebook_faults(self, stopped: Any) -> list[str]:
         lines = []
-        if not self.parent.has_code():
+        if not self.parent.has_code:
             lines.append("the notebook has no code to run")
         for index in self.parent.without_id:
             lines.append(f"cell {index + 1} of the file has no id")
