@@ -85,9 +85,10 @@ class Accept:
         if session.testsfailed:  # while they were collected: pytest says it
             return None
         self.done = []
-        for file in dict.fromkeys(item.parent for item in session.items):
+        files: Any = dict.fromkeys(item.parent for item in session.items)
+        for file in files:
             if hasattr(file, "stopped"):
-                name = report.short(file.config, file.path)
+                name = report.short(session.config.rootpath, file.path)
                 try:
                     result, well = self.notebook(file, name), True
                 except Left as why:
@@ -112,7 +113,11 @@ class Accept:
         if not found:
             return "nothing differs"
         text = self.draft(file, before.decode(), found)
-        wrong = self.faults(file, text, found)
+        if file.stopped:
+            at = file.stopped.index
+            wrong = [report.summary(*f) for f in found if f[0].index == at]
+        else:
+            wrong = self.faults(file, name, text)
         if wrong:
             self.say("\n".join(wrong))
             raise Left("refused, for it would not pass")
@@ -121,7 +126,7 @@ class Accept:
         page = f"{file.path.with_suffix('')}-differs"
         self.say(
             f"different: {len(found)} of {len(file.items) - 1} cells; stored "
-            f"and new side by side:\n  {report.page(file.config, page, found)}"
+            f"and new side by side:\n  {report.page(page, found)}"
         )
         if not self.yes:
             self.ask()
@@ -150,18 +155,14 @@ class Accept:
                     output["execution_count"] = cell["execution_count"]
         return dumps(old, before)
 
-    def faults(self, file: Any, text: str, found: list[Any]) -> list[str]:
+    def faults(self, file: Any, name: Path, text: str) -> list[str]:
         """Say why what a notebook would become cannot be stored."""
-        if file.stopped:
-            at = file.stopped.index
-            return [report.summary(*f) for f in found if f[0].index == at]
         with tempfile.TemporaryDirectory() as folder:
             draft = Path(folder, file.path.parent.name, file.path.name)
             draft.parent.mkdir()
             draft.write_bytes(text.encode())
             wrong = [report.summary(*pair) for pair in verdict(file, draft)]
             wrong = wrong or self.store.faults(file.path, draft)
-        name = report.short(file.config, file.path)
         return [each.replace(str(draft), str(name)) for each in wrong]
 
     def ask(self) -> None:

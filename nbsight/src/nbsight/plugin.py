@@ -243,30 +243,22 @@ class NotebookItem(IPyNbCell):  # type: ignore[misc]
                 lines.append(f"stored output is an error: {error}")
         return lines
 
-    def _tolerance(self) -> compare.Tolerance:
-        values: dict[str, Any] = {
-            key: float(self.config.getini(f"nbsight_{key}"))
-            for key in ("rtol", "atol")
-        }
-        for tag in self.cell.metadata.get("tags", []):
-            match = re.fullmatch(r"(rtol|atol)-(\d.*)", tag)
-            if match:
-                values |= {match[1]: float(match[2]), "tagged": True}
-            elif re.match("[ra]tol", tag):
-                raise ValueError(tag)
-        return compare.Tolerance(**values)
-
     def _differences(self, new: Any) -> list[str]:
-        try:
-            tolerance = self._tolerance()
-        except ValueError as error:
-            return [f"a tag states no tolerance such as rtol-1e-3: {error}"]
-        stored = execute.joined(copy.deepcopy(self.cell.outputs))
-        return compare.output_differences(
-            self.sanitize_outputs(stored),
-            self.sanitize_outputs(new.outputs),
-            tolerance,
+        tolerance = compare.Tolerance(
+            rtol=float(self.config.getini("nbsight_rtol")),
+            atol=float(self.config.getini("nbsight_atol")),
         )
+        for tag in self.cell.metadata.get("tags", []):
+            match = re.fullmatch(r"([ra]tol)-(\d+\.?\d*([eE][+-]?\d+)?)", tag)
+            if match:
+                stated = {match[1]: float(match[2])}
+                tolerance = tolerance._replace(tagged=True, **stated)
+            elif re.match("[ra]tol", tag):
+                words = "a tag states no tolerance such as rtol-1e-3"
+                return [f"{words}: {tag}"]
+        stored = execute.joined(copy.deepcopy(self.cell.outputs))
+        pair = [self.sanitize_outputs(each) for each in (stored, new.outputs)]
+        return compare.output_differences(pair[0], pair[1], tolerance)
 
     def reportinfo(self) -> tuple[Path, int, str]:
         """Return where pytest says that the item is."""

@@ -2,11 +2,10 @@
 
 import base64
 import html
+import re
 from itertools import zip_longest
 from pathlib import Path
 from typing import Any
-
-import pytest
 
 SHOWN = 5  # differences in one report
 WIDTH = 160  # characters in one line
@@ -25,16 +24,14 @@ SECTION = """<h1>{title}</h1>
 
 def text(item: Any, lines: list[str]) -> str:
     """Return the report of a failure; write a page if there are pictures."""
-    shown, config = summary(item, lines), item.config
+    shown = summary(item, lines)
     if lines[0].startswith("not run"):
         return shown
     if any("<img" in output for run in _outputs(item) for output in run):
         name = f"{item.path.with_suffix('')}-{item.name}"
-        found = page(config, name, [(item, lines)])
-        shown += f"\n  both pictures: {found}"
-    rerun = config.getini("nbsight_rerun").format(
-        path=short(config, item.path)
-    )
+        shown += f"\n  both pictures: {page(name, [(item, lines)])}"
+    path = short(item.config.rootpath, item.path)
+    rerun = item.config.getini("nbsight_rerun").format(path=path)
     return f"{shown}\n  rerun: {rerun}"
 
 
@@ -46,34 +43,29 @@ def summary(item: Any, lines: list[str]) -> str:
     return "\n".join([_title(item)[:WIDTH], *shown])
 
 
-def short(config: pytest.Config, path: Path) -> Path:
-    """Return a path as it is shown: within pytest's root without the root."""
-    return _without(config.rootpath, path)
-
-
-def _without(root: Path, path: Path) -> Path:
+def short(root: Path, path: Path) -> Path:
+    """Return a path as it is shown: within the root without the root."""
     return path.relative_to(root) if path.is_relative_to(root) else path
 
 
-def page(config: pytest.Config, name: str, found: list[Any]) -> Path:
+def page(name: str, found: list[tuple[Any, list[str]]]) -> Path:
     """Write what is stored and what came out side by side; return where.
 
     Each of ``found`` is a cell's item and the lines of what differs there.
     """
-    name = "-".join(short(config, Path(name)).parts).strip("/")
+    config, title = found[0][0].config, html.escape(_title(found[0][0]))
     folder = config.rootpath / config.getini("nbsight_folder")
     folder.mkdir(parents=True, exist_ok=True)
-    path = folder / f"{name.replace(' ', '-').replace('/', '')}.html"
-    sections = [_section(item, lines) for item, lines in found]
-    title = html.escape(_title(found[0][0]))
-    text = PAGE.format(title=title, sections="".join(sections))
-    path.write_text(text, "utf-8")
-    return _without(Path.cwd(), path)
+    name = re.sub(r"[\s/\\:]+", "-", f"{short(config.rootpath, Path(name))}")
+    path = folder / f"{name.strip('-')}.html"
+    sections = "".join(_section(item, lines) for item, lines in found)
+    path.write_text(PAGE.format(title=title, sections=sections), "utf-8")
+    return short(Path.cwd(), path)
 
 
 def _title(item: Any) -> str:
     """Return where an item is: its notebook, its number, id, heading, code."""
-    path, heading = short(item.config, item.path), ""
+    path, heading = short(item.config.rootpath, item.path), ""
     if not item.cell:  # what concerns the notebook as a whole
         return f"{path}"
     for cell in item.parent.nb.cells[: item.index]:
