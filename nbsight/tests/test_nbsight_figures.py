@@ -24,7 +24,7 @@ def lines(**options):
     """Draw lines, with all that stands around them; f, a and L for short."""
     fig, ax = plt.subplots(figsize=(4, 3), **options)
     ax.plot(X, Y, label="Pred")
-    ax.plot(X, 2.5 * np.cos(X), "m--", label="True")
+    ax.plot(X, 2.5 * np.cos(X), "m--", label="1.2345")
     ax.plot(X[::3], np.cos(X[::3]), "o", label="points")
     ax.set(xlabel="x", ylabel="y", title="title")
     ax.grid(True)
@@ -89,7 +89,7 @@ class Broken(Artist):
 FAULTS = {
     lines: """
 L[0].set_color("r") -> lines["Pred"].color: stored "#1f77b4"
-L[1].set_linestyle(":") -> lines["True"].dashes
+L[1].set_linestyle(":") -> lines["1.2345"].dashes
 L[0].set_linewidth(2) -> lines["Pred"].width: stored 1.5, now 2.0
 L[0].set_alpha(0.5) -> lines["Pred"].color
 L[0].set_visible(False) -> lines["Pred"]: stored, now not drawn
@@ -97,6 +97,7 @@ L[0].set_ydata(Y + 1e-3) -> lines["Pred"].y[0]: stored 0.0, now 0.001
 L[0].set_ydata(Y + 1e-3 * AT) -> lines["Pred"].y[17]: stored -2.42
 L[0].set_ydata(np.where(AT, np.nan, Y)) -> lines["Pred"].y[17]
 L[0].set_label("pred") -> lines["pred"]: now drawn, not stored
+L[1].set_label("1.2445") -> lines["1.2445"]: now drawn, not stored
 L[0].set_zorder(9) -> now drawn before axes[0].lines["Pred"]
 L[0].set_drawstyle("steps") -> lines["Pred"].y: stored 20 values
 L[2].set_marker("s") -> lines["points"].marker: stored "o", now "s"
@@ -106,8 +107,8 @@ L[2].set_markeredgecolor("k") -> lines["points"].markers.color
 L[2].set_markeredgewidth(2) -> lines["points"].markers.width
 L[2].set_marker("") -> lines["points"]: stored, now not drawn
 L[2].set_markevery(2) -> lines["points"].markers.x: stored 7 values
-a.legend(L[1::-1], ["True", "Pred"], loc=3) -> legend.lines["True"]
-a.legend([L[1], L[0], L[2]], ["Pred", "True", "points"], loc=3) -> drawn before
+a.legend(L[1::-1], ["1.2345", "Pred"], loc=3) -> legend.lines["Pred"]
+a.legend([L[1], L[0], L[2]], ["Pred", "1.2345", "points"], loc=3) -> before
 a.legend(loc="upper right") -> axes[0].legend.legendPatch.near
 a.legend(loc=3, frameon=False) -> legend.legendPatch: stored, now not drawn
 a.legend(loc=3, title="who") -> legend.texts[0]: now drawn
@@ -178,6 +179,7 @@ L[0].set_ydata(Y + 6e-6)
 L[0].set_color("#1f77b4")
 L[0].set_linestyle("solid")
 L[0].set_gid("for programs")
+L[1].set_label("1.2346")
 a.set_ylim(np.add(a.get_ylim(), 4e-6))
 f.canvas.draw()
 describe(f)
@@ -257,15 +259,6 @@ def test_noise_in_a_large_image_passes():
         assert figure_differences(data, heat_map(LARGE + noise)) == []
 
 
-def test_a_label_with_a_noisy_number_passes():
-    stored, noisy, other = (
-        described(lines, f"L[0].set_label('loss {loss}')")
-        for loss in (0.123456, 0.123459, 0.133459)
-    )
-    assert figure_differences(stored, noisy) == []
-    assert figure_differences(stored, other)
-
-
 def test_packed_data_are_short_and_say_the_same(plain):
     short = packed(plain[lines])
     assert artists(short) == artists(plain[lines]) == plain[lines]["artists"]
@@ -275,8 +268,8 @@ def test_packed_data_are_short_and_say_the_same(plain):
     assert 'lines["Pred"].width: stored 1.5, now 2.0' in line
 
 
-@pytest.mark.parametrize("lines", ["", "no base 85", "c${NkU|", 7, ["x"]])
-def test_packed_data_that_are_damaged_are_a_difference(plain, lines):
-    whole, damaged = plain[image], {**plain[image], "artists": lines}
-    for pair in ((whole, damaged), (damaged, whole), (damaged, damaged)):
-        assert "no readable data" in figure_differences(*pair)[0]
+def test_data_that_are_damaged_are_a_difference(plain):
+    for artists_ in ("", "no base 85", "c${NkU|", 7, ["x"]):
+        whole, damaged = plain[image], {**plain[image], "artists": artists_}
+        for pair in ((whole, damaged), (damaged, whole), (damaged, damaged)):
+            assert "no readable data" in figure_differences(*pair)[0]
