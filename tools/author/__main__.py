@@ -34,11 +34,11 @@ def main() -> int:
         trust.published()
         return 0
     if given.command == "accept":
-        from nbsight import accept
+        from nbsight.accept import accept
+
         from tools.author.generated import Generated
 
-        yes = ["--yes"] if given.yes else []
-        return accept.main(Generated(), [*yes, *given.notebooks])
+        return accept(given.notebooks, given.yes, Generated())
     from tools.author.build import build
     from tools.author.check import check
 

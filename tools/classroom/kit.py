@@ -26,8 +26,8 @@ from jupyter_core.utils import ensure_event_loop
 from nbsight.execute import execute
 
 from tools.author import sources, trust
-from tools.author.notebooks import content_hash, dumps, explain, tidy
 from tools.author.exercises import folded
+from tools.author.notebooks import content_hash, dumps, explain, tidy
 from tools.author.sources import Lesson
 from tools.book import slides
 from tools.book.files import archive, write, zipped
