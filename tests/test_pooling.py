@@ -18,6 +18,7 @@ from pooling import binned, shared
 from pooling.numpy import attention_pooling as numpy_pooling
 from pooling.numpy import pooling_gradients
 from tools.frameworks import FRAMEWORKS, chosen, why_missing
+from tools.quality import scale
 
 ROOT = Path(__file__).resolve().parents[1]
 CHOICE = chosen(os.environ.get("LESSON_FRAMEWORKS", "")) or list(FRAMEWORKS)
