@@ -123,6 +123,12 @@ def test_variants_of_a_step_share_an_id_and_ids_are_unique():
         assert len(set(ids[0])) == len(ids[0])
 
 
+def test_what_a_figure_shows_is_said_once_for_all_variants():
+    text = TINY.replace(":tags: [numpy]", ":tags: [numpy]\n:alt: A line.")
+    (step,) = [s for s in sources.parse("01_tiny", text).steps if s[1:]]
+    assert [cell.alt for cell in step] == ["A line."] * len(FRAMEWORKS)
+
+
 def test_each_notebook_opens_with_links_to_its_siblings():
     name = sources.names()[0]
     for framework, its in FRAMEWORKS.items():

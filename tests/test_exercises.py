@@ -98,6 +98,11 @@ def test_a_notebook_shows_the_stub_and_folds_hints_and_solution():
         ("### Exercise 1: One", "### One", "stands under no exercise"),
         ("secret = 42  # ()", "print(42)", "nothing to do"),
         (
+            "Look there.",
+            "```{code-cell}\n1\n```",
+            "a prose cell tagged 'hint'",
+        ),
+        (
             '+++ {"tags": ["hint"]}\n\nDo that.',
             "",
             "expected solution, check, two",
