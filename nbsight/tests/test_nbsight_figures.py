@@ -70,9 +70,13 @@ def plain():
 
 
 class Sticker(Artist):
-    """An artist of a kind that nobody knows."""
+    """An artist of a kind that nobody knows, drawn over a part of it."""
+
+    def get_children(self):
+        return [self.axes.title]
 
     def draw(self, renderer):
+        self.axes.title.draw(renderer)
         gc = renderer.new_gc()
         path = plt.Rectangle((0, 0), 1, 1).get_path()
         renderer.draw_path(gc, path, self.axes.transAxes, (1, 0, 0))

@@ -96,17 +96,16 @@ def _layout_kept(figure: Figure) -> Iterator[None]:
     engine, sides = figure.get_layout_engine(), vars(figure.subplotpars)
     before = sides.copy()
     places: list[Any] = [
-        (ax, ax.get_position(True), ax.get_position(), ax.get_in_layout())
-        for ax in figure.findobj(Axes)
+        (axes, axes.get_position(original=True), axes.get_in_layout())
+        for axes in figure.findobj(Axes)
     ]
     try:
         yield
     finally:
         figure.set_layout_engine(engine or "none")
         sides.update(before)
-        for axes, original, active, in_layout in places:
-            axes.set_position(original, which="original")
-            axes.set_position(active, which="active")
+        for axes, place, in_layout in places:
+            axes.set_position(place)
             axes.set_in_layout(in_layout)
 
 
