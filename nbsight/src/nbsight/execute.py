@@ -59,10 +59,8 @@ def execute(notebook: Any, folder: Path | str, **options: Any) -> Any:
     for cell in code:
         cell.outputs, cell.execution_count = [], None
     started: list[int] = []
-    options = {
-        "record_timing": False,
-        "shutdown_kernel": "immediate",
-    } | options
+    options.setdefault("record_timing", False)
+    options.setdefault("shutdown_kernel", "immediate")
     client: NotebookClient = NotebookClient(
         notebook,
         resources={"metadata": {"path": str(folder)}},
