@@ -36,7 +36,6 @@ class Reader:
     """Does what each block of the guide says."""
 
     def __init__(self, folder):
-        """Take a folder; have an environment of its own."""
         self.folder, self.said, self.states = folder, "", []
         venv.create(folder / "venv", with_pip=False)
         (packages,) = (folder / "venv").glob("lib/*/site-packages")
@@ -100,10 +99,6 @@ def reader(tmp_path_factory):
     for kind, block in FENCE.findall(GUIDE):
         reader.follow(kind, block)
     return reader
-
-
-def outputs(notebook):
-    return [cell.get("outputs") for cell in notebook["cells"]]
 
 
 def test_the_guide_works_in_a_fresh_repository(reader):

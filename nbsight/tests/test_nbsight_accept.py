@@ -38,6 +38,7 @@ def lesson(tmp_path):
     result.outputs[0].text = "é 1.5\n"
     value.metadata = {"tags": ["mine"], "collapsed": False}
     curve.outputs[0].data[MIME]["artists"] = ["axes[0].xlim\t[0, 1]"]
+    curve.outputs[0].data["image/svg+xml"] = "<svg/>"
     notebook = json.loads(nbformat.writes(executed, sort_keys=False))
     path = tmp_path / "lesson.ipynb"
     path.write_text(json.dumps(notebook, indent="\t"))
@@ -56,6 +57,7 @@ def test_it_shows_what_differs_and_stores_only_that(lesson, capsys):
     page = lesson.parent / "build" / "nbsight" / "lesson-differs.html"
     assert str(page) in said
     assert page.read_text().count("<img src=") == 2
+    assert '"data:image/svg+xml;base64,PHN2Zy8+"' in page.read_text()
     assert "<pre>é 1.5\n</pre><td><pre>é 2.5\n</pre>" in page.read_text()
 
     assert accept([lesson], yes=True) == 0

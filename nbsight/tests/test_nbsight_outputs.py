@@ -14,6 +14,7 @@ from nbsight.compare import (
     output_differences,
     text_differences,
 )
+from nbsight.execute import joined
 
 import nbsight
 
@@ -112,12 +113,13 @@ def test_a_picture_without_data_is_compared_by_the_byte():
     assert line == "image/png: differs, and has no figure data"
 
 
-def test_carriage_returns_are_followed():
-    pair = [
-        [new_output("stream", name="stdout", text=text)]
-        for text in ("1 %\r2 %\n", "2 %\n")
-    ]
-    assert output_differences(*pair) == []
+def test_a_stream_is_compared_as_it_looks():
+    pieces, whole = (
+        [new_output("stream", name="stdout", text=text) for text in texts]
+        for texts in (("1 %\r", "2 %\n", "1.5\n"), ("2 %\n1.5\n",))
+    )
+    assert output_differences(joined(pieces), whole) == []
+    assert output_differences(joined(pieces[:2]), whole)
 
 
 def test_the_package_requires_what_it_imports():

@@ -19,7 +19,7 @@ from IPython import get_ipython
 def bundle(figure, module={"__name__": "nbsight_figure"}):
     if "describe" not in module:
         exec(compile(SOURCE, "nbsight/figure.py", "exec"), module)
-    return {MIME: module["packed"](module["describe"](figure))}
+    return {MIME: module["describe"](figure)}
 
 get_ipython().display_formatter.mimebundle_formatter.for_type_by_name(
     "matplotlib.figure", "Figure", bundle
@@ -30,7 +30,7 @@ get_ipython().display_formatter.mimebundle_formatter.for_type_by_name(
 def artists(record: dict[str, Any]) -> list[str]:
     """Return what a figure's data says of each artist, a line each.
 
-    Reads packed lines, as in a notebook, and those that `describe` returns.
+    Reads packed lines, as `figure.describe` returns, and those from here.
 
     Raises:
         KeyError, ValueError, zlib.error: it holds no such lines.

@@ -209,10 +209,7 @@ def accept(
     yes: bool = False,
     store: Store | None = None,
 ) -> int:
-    """Do it; return the status to exit with.
-
-    ``yes`` is the answer given beforehand.
-    """
+    """Do it; return the status to exit with. ``yes``: do not ask."""
     doing, pytest_says = Accept(store or Store(), yes), io.StringIO()
     # No assertions are rewritten: modules that are imported already cannot be,
     # and where warnings are errors, pytest would end with that.

@@ -243,13 +243,12 @@ def _shown_leaf(
             return [f"{place}: stored {len(old)} values, now {len(new)}"]
         return [changed(place, old, new)]
     limit = allowed([*numbers.values(), *others.values()])
-    bad = [
-        changed(place + at, x, others[at])
-        for at, x in numbers.items()
-        if str(x) != str(others[at])
-        and not abs(x - others[at])
-        <= (LOG * abs(x) if span is None else limit)
-    ]
+    bad = []
+    for at, x in numbers.items():
+        limit = LOG * abs(x) if span is None else limit
+        near = abs(x - others[at]) <= limit
+        if not near and str(x) != str(others[at]):
+            bad.append(changed(place + at, x, others[at]))
     return _first(bad, " of its values")
 
 
@@ -285,7 +284,7 @@ def figure_differences(
             found += tree_differences(old[name], new[name], name, leaf)
     orders = [n for n in old if n in new], [n for n in new if n in old]
     moved = [pair for pair in zip(*orders, strict=True) if pair[0] != pair[1]]
-    found += [f"{new}: now drawn before {old}" for old, new in moved[:1]]
+    found += [f"{one}: now drawn before {other}" for other, one in moved[:1]]
     # What moves with other things comes last: it is seldom the cause.
     found.sort(key=lambda line: bool(FOLLOWS.search(line)))
     return [re.sub(r"\.(path|text)\b(?=[.:\[])", "", line) for line in found]

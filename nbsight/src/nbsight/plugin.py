@@ -202,7 +202,11 @@ class NotebookItem(IPyNbCell):  # type: ignore[misc]
         lines = [] if self._allowed() else self._switches()
         lines += _reason(stopped.error) if raised else []
         lines += self._stored_faults()
-        lines += _stderr("stored", self.cell) + _stderr("new", new)
+        for when, cell in (("stored", self.cell), ("new", new)):
+            for output in cell.outputs:
+                if output.get("name") == "stderr":
+                    text = compare.say(output.text.strip())
+                    lines.append(f"{when} output on stderr: {text}")
         if not raised and (self.options["check"] or not self._allowed()):
             lines += self._differences(new)
         return lines
@@ -263,14 +267,6 @@ class NotebookItem(IPyNbCell):  # type: ignore[misc]
     def reportinfo(self) -> tuple[Path, int, str]:
         """Return where pytest says that the item is."""
         return self.path, 0, f"{self.path.name}::{self.name}"
-
-
-def _stderr(when: str, cell: Any) -> list[str]:
-    return [
-        f"{when} output on stderr: {compare.say(output.text.strip())}"
-        for output in cell.outputs
-        if output.get("name") == "stderr"
-    ]
 
 
 def _reason(error: Exception) -> list[str]:
