@@ -30,6 +30,8 @@ TOLERANCES = {
 DEFAULT = (1e-5, 1e-5)
 CHOICE = chosen(os.environ.get("LESSON_FRAMEWORKS", "")) or FRAMEWORKS
 OTHERS = [n for n in CHOICE if n != "numpy" and not why_missing(n)]
+RUNS = [(name, {}) for name in sources.names()]
+RUNS += [(LESSON, data) for data in DATA_SETS]
 lessons = pytest.mark.parametrize("name", sources.names())
 
 
@@ -68,18 +70,10 @@ def test_every_exercise_of_a_notebook_is_still_to_do(framework, name):
 
 
 @pytest.mark.slow
-@lessons
-def test_every_number_of_a_lesson_agrees_with_numpys(name):
+@pytest.mark.parametrize(("name", "data"), RUNS, ids=str)
+def test_every_number_agrees_on_the_lessons_data_and_on_others(name, data):
     for other in OTHERS:
-        assert {"weights", "y_hat"} <= agreeing(other, name)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("data", DATA_SETS[1:], ids=str)
-def test_the_numbers_agree_on_other_data_too(data):
-    for other in OTHERS:
-        found = agreeing(other, LESSON, **data)
-        assert {"loss", "losses", "w_good", "w_book", "y_good"} <= found
+        assert {"weights", "y_hat"} <= agreeing(other, name, **data)
 
 
 @pytest.mark.slow

@@ -16,8 +16,8 @@ from tools.author import sources
 from tools.quality.in_process import run_lesson
 
 LESSON = "02_attention_pooling"
+# Besides the lesson's own data.
 DATA_SETS: list[dict[str, int]] = [
-    {},  # the lesson's own
     {"seed": 5, "n_train": 30, "n_test": 60},
     {"seed": 7, "n_train": 120, "n_test": 240},
 ]
