@@ -37,7 +37,6 @@ lessons = pytest.mark.parametrize("name", sources.names())
 
 @lessons
 def test_notebooks_show_the_same_in_every_framework(name):
-    """Texts, and all numbers that are printed or drawn."""
     for other in OTHERS:
         assert shown_apart(path("numpy", name), path(other, name)) == []
         cells = read("numpy", name), read(other, name)

