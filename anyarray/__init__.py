@@ -3,13 +3,17 @@
 No framework is imported here: an array says by its methods whose it is.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, date
+from datetime import UTC, date, datetime
 from typing import Any
 from warnings import warn
 
 import numpy as np
+
+Numbers = Any  # an array of any framework, or a list of its numbers or arrays
+Text = str | None
+Texts = str | Iterable[str] | None
 
 
 def require(
@@ -37,7 +41,7 @@ def expecting(name: str, expected: str, came: Any) -> Iterator[None]:
         require(False, name, expected, came, kind)
 
 
-def to_numpy(value: Any) -> np.ndarray:
+def to_numpy(value: Numbers) -> np.ndarray:
     """Return what any framework, or a list of its arrays, holds.
 
     What is masked stays so, and None becomes a masked number. A subclass of
@@ -52,15 +56,15 @@ def to_numpy(value: Any) -> np.ndarray:
         return np.ma.stack(parts) if masked else np.array(parts)
     if value is None:
         return np.ma.masked
+    if isinstance(value, datetime) and value.tzinfo:
+        value = value.astimezone(UTC).replace(tzinfo=None)  # as Matplotlib
     if isinstance(value, date):
-        if getattr(value, "tzinfo", None):  # Matplotlib counts in UTC, too
-            value = value.astimezone(UTC).replace(tzinfo=None)
         return np.array(value, "M8[us]")
     value = value.data() if hasattr(value, "list_data") else value  # Gluon
     if hasattr(value, "asnumpy"):  # MXNet; before detach, which it has too
         return value.asnumpy()
     if hasattr(value, "detach"):  # PyTorch, whose bfloat16 NumPy lacks
-        return np.array(value.tolist())
+        return np.array(value.tolist()).reshape(value.shape)
     array = np.asanyarray(value.numpy() if hasattr(value, "numpy") else value)
     if array.dtype == object and array.ndim:
         return to_numpy(array.tolist())
@@ -68,7 +72,7 @@ def to_numpy(value: Any) -> np.ndarray:
 
 
 def as_array(
-    value: Any, name: str, level: int = 3, dates: bool = False
+    value: Numbers, name: str, level: int = 3, dates: bool = False
 ) -> np.ndarray:
     """Return new float64s; what is masked or not finite is a gap.
 
@@ -107,7 +111,7 @@ def as_array(
     return array
 
 
-def as_column(value: Any, name: str, n: int = 0) -> np.ndarray:
+def as_column(value: Numbers, name: str, n: int = 0) -> np.ndarray:
     """Return an array of shape (n,) or (n, 1) as (n,); n = 0 is any length."""
     array = as_array(value, name, 4)
     n, came = n or array.size, array if array.ndim else value
@@ -115,11 +119,11 @@ def as_column(value: Any, name: str, n: int = 0) -> np.ndarray:
     return np.ravel(array)
 
 
-def as_lines(value: Any, name: str) -> list[np.ndarray]:
+def as_lines(value: Numbers, name: str) -> list[np.ndarray]:
     """Return a list of (n,) arrays: one, or one per row or list item."""
     try:
-        lines = as_array(value, name, 4, dates=True)
-        lines = [lines] if lines.ndim < 2 or lines.shape[1] == 1 else [*lines]
+        array = as_array(value, name, 4, dates=True)
+        lines = [array] if array.ndim < 2 or array.shape[1] == 1 else [*array]
     except ValueError:  # lines of different lengths, or none
         items = enumerate(value)
         lines = [as_array(v, f"{name}[{i}]", 4, dates=True) for i, v in items]
@@ -128,7 +132,7 @@ def as_lines(value: Any, name: str) -> list[np.ndarray]:
     return [np.ravel(line) for line in lines]
 
 
-def as_size(value: Any, name: str) -> list[float]:
+def as_size(value: Numbers, name: str) -> list[float]:
     """Return two positive numbers, such as a figure's inches."""
     size = as_array(value, name, 0)
     ok = size.shape == (2,) and size.min() > 0 and size.max() < np.inf
@@ -136,7 +140,7 @@ def as_size(value: Any, name: str) -> list[float]:
     return size.tolist()
 
 
-def as_texts(value: Any, name: str) -> list[str]:
+def as_texts(value: Texts, name: str) -> list[str]:
     """Return a list of texts: none of None, one of a str, else the items."""
     if value is None or isinstance(value, str):
         return [value] if value else []

@@ -5,13 +5,13 @@ import numpy as np
 from matplotlib import pyplot as plt
 
 from anyarray import as_array, as_column, as_lines, as_size, as_texts
-from anyarray import expecting, require
+from anyarray import Numbers, Text, Texts, expecting, require
 
-FMTS = ("-", "m--", "g-.", "r:")  # d2l's, in colours that all can tell apart:
-COLORS = {letter: f"C{i}" for i, letter in enumerate("brgmyck")}
+FMTS = ["-", "m--", "g-.", "r:"]  # d2l's, in colours that all can tell apart:
+COLORS: dict = {letter: f"C{i}" for i, letter in enumerate("brgmyck")}
 
 
-def use_svg_display():
+def use_svg_display() -> bool:
     """Set the look, and SVG in notebooks (d2l's); tell whether it is one."""
     if plt.rcParams["svg.hashsalt"] != "d2lmini":
         plt.style.use("d2lmini.look")  # once: what is changed later stays
@@ -21,37 +21,36 @@ def use_svg_display():
     from matplotlib_inline.backend_inline import set_matplotlib_formats
 
     # None: nothing of the day or the machine, so that equal figures are equal.
-    nothing = dict.fromkeys(("Date", "Creator", "Format", "Type"))
-    set_matplotlib_formats("svg", metadata=nothing)
+    names = "Date", "Creator", "Format", "Type"
+    set_matplotlib_formats("svg", metadata=dict.fromkeys(names))
     return True
 
 
-def set_figsize(figsize=(3.5, 2.5)):
+def set_figsize(figsize: Numbers = (3.5, 2.5)) -> None:
     """Set width and height of new figures, in inches (d2l's)."""
     size = as_size(figsize, "figsize")
     use_svg_display()
     plt.rcParams["figure.figsize"] = size
 
 
-def set_axes(axes, xlabel, ylabel, xlim, ylim, xscale, yscale):
-    """Set labels, limits, scales (d2l's) and a grid; errors name them."""
-    texts = {"xlabel": xlabel, "ylabel": ylabel}
-    for name, text in (texts | {"xscale": xscale, "yscale": yscale}).items():
+def set_axes(axes: plt.Axes, texts: dict, limits: dict) -> None:
+    """Set labels, scales and limits by name, and a grid; errors name them."""
+    for name, text in texts.items():
         require(isinstance(text, str | None), name, "a text", text, TypeError)
         # To set a scale again would take an axis of dates its ticks.
         if text != getattr(axes, f"get_{name}")():
             with expecting(name, "a scale such as 'log'", text):
                 axes.set(**{name: text})
-    for name, limits in {"xlim": xlim, "ylim": ylim}.items():
-        if limits is not None:
-            with expecting(name, "two numbers", limits):
-                low, high = as_array(limits, name, 0, dates=True).tolist()
+    for name, ends in limits.items():
+        if ends is not None:
+            with expecting(name, "two numbers", ends):
+                low, high = as_array(ends, name, 0, dates=True).tolist()
                 if high - low:  # a single epoch has no limits
                     axes.set(**{name: (low, high)})
     axes.grid(True)
 
 
-def draw(axes, X, Y, legend, fmts):
+def draw(axes: plt.Axes, X: list, Y: list, legend: list, fmts: list) -> list:
     """Draw a line for each x and y; return the lines."""
     with expecting("fmts", "formats such as 'r--'", fmts):
         looks = [fmts[i % len(fmts)] for i in range(len(Y))]
@@ -66,14 +65,15 @@ def draw(axes, X, Y, legend, fmts):
 
 
 def plot(
-    X, Y=None, xlabel=None, ylabel=None, legend=None, xlim=None, ylim=None,
-    xscale="linear", yscale="linear", fmts=FMTS, figsize=(3.5, 2.5), axes=None,
-):  # fmt: skip
+    X: Numbers, Y: Numbers = None, xlabel: Text = None, ylabel: Text = None,
+    legend: Texts = None, xlim: Numbers = None, ylim: Numbers = None,
+    xscale: str = "linear", yscale: str = "linear", fmts: Texts = FMTS,
+    figsize: Numbers = (3.5, 2.5), axes: plt.Axes | None = None,
+) -> None:  # fmt: skip
     """Draw lines in the current or the given axes (d2l's ``plot``).
 
     X, Y: numbers or dates, (n,), or a line per row or item; without Y, X over
-    0, 1, ... Gaps: None, or masked. legend, fmts: one text, or one a line.
-    figsize: inches. Raises ValueError or TypeError for what does not fit.
+    0, 1, ... Gaps: None, or masked. figsize: inches. Errors name the argument.
     """
     X = as_lines(X, "X")
     X, Y = (X, as_lines(Y, "Y")) if Y is not None else ([], X)
@@ -82,11 +82,12 @@ def plot(
     for x, y in zip(X, Y, strict=True):
         require(len(x) == len(y), "Y", f"{len(x)} values, one per X", y)
     require(isinstance(axes, plt.Axes | None), "axes", "Axes", axes, TypeError)
-    legend, fmts = as_texts(legend, "legend"), as_texts(fmts, "fmts") or FMTS
+    labels, looks = as_texts(legend, "legend"), as_texts(fmts, "fmts") or FMTS
+    texts = dict(xlabel=xlabel, ylabel=ylabel, xscale=xscale, yscale=yscale)
 
-    def draw_on(axes):
-        draw(axes, X, Y, legend, fmts)
-        set_axes(axes, xlabel, ylabel, xlim, ylim, xscale, yscale)
+    def draw_on(axes: plt.Axes) -> None:
+        draw(axes, X, Y, labels, looks)
+        set_axes(axes, texts, {"xlim": xlim, "ylim": ylim})
 
     draw_on(plt.Figure().add_subplot())  # an error shows where nobody looks
     set_figsize(figsize)
@@ -95,11 +96,13 @@ def plot(
     draw_on(axes)
 
 
-def plot_kernel_reg(x_test, y_truth, y_hat, x_train, y_train):
+def plot_kernel_reg(
+    x_test: Numbers, y_truth: Numbers, y_hat: Numbers,
+    x_train: Numbers, y_train: Numbers,
+) -> None:  # fmt: skip
     """Draw truth, prediction and training points (d2l's, without globals).
 
-    The first three: (m,) or (m, 1), the last two: (n,) or (n, 1), of numbers;
-    else ValueError or TypeError.
+    x_test, y_truth, y_hat: (m,) or (m, 1); x_train, y_train: (n,) or (n, 1).
     """
     x, x_train = as_column(x_test, "x_test"), as_column(x_train, "x_train")
     y_truth = as_column(y_truth, "y_truth", x.size)
@@ -108,14 +111,15 @@ def plot_kernel_reg(x_test, y_truth, y_hat, x_train, y_train):
     use_svg_display()
     axes = plt.figure(figsize=(4.5, 3)).add_subplot()
     draw(axes, [x, x], [y_truth, y_hat], ["Truth", "Pred"], ["-", "r--"])
-    set_axes(axes, "x", "y", None, None, "linear", "linear")
+    set_axes(axes, {"xlabel": "x", "ylabel": "y"}, {})
     axes.plot(x_train, y_train, "o", color="0.2", alpha=0.4, mew=0, zorder=1)
     axes.margins(x=0.02)
 
 
 def show_heatmaps(
-    matrices, xlabel, ylabel, titles=None, figsize=(2.5, 2.5), cmap="Reds"
-):
+    matrices: Numbers, xlabel: str, ylabel: str, titles: Texts = None,
+    figsize: Numbers = (2.5, 2.5), cmap: str | plt.Colormap = "Reds",
+) -> None:  # fmt: skip
     """Draw matrices on one colour scale (in d2l's function, on several).
 
     matrices: (queries, keys) or (rows, columns, queries, keys). titles: one a
@@ -131,7 +135,7 @@ def show_heatmaps(
         cmap = plt.get_cmap(cmap).with_extremes(bad="0.6")
     size = as_size(figsize, "figsize")
     if size == [2.5, 2.5]:  # d2l's default suits a single panel
-        size = 1 + 1.7 * columns, 0.6 + 1.9 * rows
+        size = [1 + 1.7 * columns, 0.6 + 1.9 * rows]
     norm = plt.Normalize()
     norm.autoscale(np.ma.masked_invalid(panels))
     aspect = "equal" if 0.6 < queries / keys < 1.6 else "auto"  # long strips

@@ -1,13 +1,15 @@
 """Self-checks of the exercises: what is still wrong, said in one line."""
 
+from collections.abc import Callable
 from inspect import signature
+from typing import Any
 
 import numpy as np
 
 from anyarray import to_numpy
 
 
-def check(exercise):
+def check(exercise: Callable) -> None:
     """Run a function's asserts on the answers that its parameters name.
 
     Annotations say what is expected: the shape of numbers, ``str``, or for a
@@ -27,7 +29,7 @@ def check(exercise):
     print(f"{exercise.__name__.replace('_', ' ').capitalize()}: {said}")
 
 
-def plain(name, answer, shape):
+def plain(name: str, answer: Any, shape: Any) -> Any:
     """Return a text, or floats of a shape (axes of length 1 are free)."""
     assert answer is not ... and answer is not None, f"{name} is still to do."
     got = type(answer).__name__

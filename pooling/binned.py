@@ -22,15 +22,15 @@ from pooling import shared
 from pooling.numpy import as_arrays, attention_pooling
 
 MOST_CELLS = 2**20
-USUAL = (
-    4.0  # S5 / S2, about 1.6 where keys are dense, up to which cells suffice
-)
+USUAL = 4.0  # S5 / S2 up to which cells suffice; 1.6 where keys are dense
 REACH = 12.0  # over w: exp(-72) beyond
 
 
-def _grid(w, width, tolerance, cells):
+def _grid(
+    w: float, width: float, tolerance: float, cells: int | None
+) -> tuple[int, int]:
     """Choose the cells, and a length for the FFT so that none wraps round."""
-    needed = 2 + w * width * (1.15 / 4 * USUAL) ** 0.5 / tolerance**0.5
+    needed = 2 + w * width * (1.15 / 4 * USUAL / tolerance) ** 0.5
     needed = cells or needed
     if needed > MOST_CELLS:
         raise ValueError(
@@ -53,53 +53,49 @@ def binned_pooling(
 ) -> np.ndarray:
     """Pool like `pooling.numpy.attention_pooling`, within a tolerance.
 
+    It computes in float64. Time is O(m + n + cells log cells), memory O(m + n
+    + cells); and for queries that the grid is not good enough for, those of
+    `attention_pooling`, which has the other arguments and errors.
+
     Args:
-        queries: (m,), numbers or a list of them, sorted or not.
-        keys: (n,), at least one.
-        values: (n,), or (n, columns), which all get the same weights.
-        w: one number, the sharpness; its sign does not matter.
+        queries: see there.
+        keys: see there.
+        values: see there.
+        w: see there.
         tolerance: how far the result may be off, as a part of each column's
             largest minus smallest value; more than 0 and less than 1.
         cells: the number of grid points, from 2; None for as many as the
             tolerance needs, in proportion to w * range / sqrt(tolerance).
 
-    Returns:
-        An array as of `attention_pooling`, computed in float64. Time is
-        O(m + n + cells log cells), memory O(m + n + cells); and for queries
-        that the grid is not good enough for, those of `attention_pooling`.
-
     Raises:
-        TypeError: as `attention_pooling`.
-        ValueError: as there; for a wrong tolerance or cells; and for a product
-            of w and the keys' range that needs more than `MOST_CELLS`.
+        ValueError: also for a product of w and the keys' range that needs more
+            than `MOST_CELLS`.
     """
     tolerance = shared.number("tolerance", tolerance).item()
-    if not 0 < tolerance < 1:
-        raise ValueError(f"tolerance: between 0 and 1, came {tolerance}")
-    whole = isinstance(cells, (int, np.integer)) and 1 < cells <= MOST_CELLS
-    if cells is not None and not whole:
-        expected = f"cells: an integer from 2 to {MOST_CELLS} expected"
-        raise ValueError(f"{expected}, came {cells!r:.50}")
-    dtype, *arrays, w = as_arrays(queries, keys, values, w)
-    shared.check(*arrays, w)
-    q, k, v = (array.astype("float64", copy=False) for array in arrays)
-    scale = shared.scales(v)
-    columns = v.reshape(len(k), -1) * scale
-    low, high, w = k.min(), k.max(), abs(float(w.item()))
-    if len(q) and w:  # queries just outside the keys are common
-        low = min(low, max(q.min(), low - 4 / w))
-        high = max(high, min(q.max(), high + 4 / w))
+    shared.expect(0 < tolerance < 1, "tolerance", "between 0 and 1", tolerance)
+    if cells is not None:
+        whole = isinstance(cells, int | np.integer) and 1 < cells <= MOST_CELLS
+        expected = f"an integer from 2 to {MOST_CELLS}"
+        shared.expect(whole, "cells", expected, f"{cells!r:.50}")
+    dtype, *arrays = as_arrays(queries, keys, values, w)
+    q, k, v, sharpness = (x.astype("float64", copy=False) for x in arrays)
+    shared.check(q, k, v, sharpness)
+    low, high, sharp = k.min(), k.max(), abs(sharpness.item())
+    if len(q) and sharp:  # queries just outside the keys are common
+        low = min(low, max(q.min(), low - 4 / sharp))
+        high = max(high, min(q.max(), high + 4 / sharp))
     if low == high or not len(q):
         return attention_pooling(queries, keys, values, w)
-    cells, length = _grid(w, float(high - low), tolerance, cells)
+    cells, length = _grid(sharp, float(high - low), tolerance, cells)
     step = (high - low) / (cells - 1)
 
-    def share(x):
+    def share(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         place = (x - low) / step
         left = np.clip(place, 0, cells - 2).astype(int)
         return left, place - left
 
     left, part = share(k)
+    columns = v.reshape(len(k), -1)
     least, most = columns.min(axis=0), columns.max(axis=0)
     middle = (least + most) / 2
     sums = np.empty((columns.shape[1] + 1, cells))
@@ -107,7 +103,7 @@ def binned_pooling(
         row[:] = np.bincount(left, x * (1 - part), cells)
         row += np.bincount(left + 1, x * part, cells)
     far = np.arange(length, dtype="float64")
-    far = np.minimum(far, length - far) * (w * step)
+    far = np.minimum(far, length - far) * (sharp * step)
     kernels = np.exp(np.square(far) / [[-2], [-5]])  # (2, length)
     noise = np.finfo(float).eps * np.log2(length)
     noise *= np.sqrt((sums[0] ** 2).sum() * (kernels**2).sum(axis=1))
@@ -117,19 +113,15 @@ def binned_pooling(
     product = np.vstack([spectra * rates[0], spectra[:1] * rates[1]])
     smooth = np.fft.irfft(product, length)[:, :cells]
     left, part = share(q)
-    total, *tops, wide = (
-        smooth[:, left] * (1 - part) + smooth[:, left + 1] * part
-    )
-    h2 = (w * step) ** 2
+    found = smooth[:, left] * (1 - part) + smooth[:, left + 1] * part
+    total, tops, wide = found[0], found[1:-1], found[-1]
+    h2 = (sharp * step) ** 2
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-        result = np.transpose(tops) / total[:, None] + middle
-        result = np.clip(result, least, most) / scale
-        bound = (
-            1.15 / 4 * h2 * np.exp(4 * h2) * (wide + noise[1]) + 2 * noise[0]
-        )
-        good = (total > 0) & (bound <= tolerance * total)
+        result = tops.T / total[:, None] + middle
+        bound = 1.15 / 4 * h2 * np.exp(4 * h2) * (wide + noise[1])
+        good = (total > 0) & (bound + 2 * noise[0] <= tolerance * total)
     good &= (low <= q) & (q <= high)
-    out = result.reshape(len(q), *v.shape[1:]).astype(dtype)
+    out = np.clip(result, least, most).reshape(-1, *v.shape[1:]).astype(dtype)
     if not good.all():
         out[~good] = attention_pooling(q[~good], k, v, w)
     return out

@@ -1,42 +1,40 @@
 """Attention pooling in NumPy, a few queries at a time, and its gradients."""
 
+from collections.abc import Iterator
+
 import numpy as np
 from numpy.typing import ArrayLike
 
 from pooling import shared
 
-# exp(-inf) is 0; gradients are looked at in the end.
-QUIET = {"over": "ignore", "under": "ignore", "invalid": "ignore"}
 
-
-def as_arrays(queries, keys, values, w):
+def as_arrays(
+    queries: ArrayLike, keys: ArrayLike, values: ArrayLike, w: ArrayLike
+) -> tuple[str, np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Return the result's type; arrays of the type to compute in; and w."""
     given = zip(shared.ROLES, (queries, keys, values), strict=False)
     arrays = [shared.array(name, x) for name, x in given]
     names = [array.dtype.name for array in arrays]
     result, compute = shared.dtypes(names, default="float64")
-    arrays = (array.astype(compute, copy=False) for array in arrays)
-    return result, *arrays, shared.number("w", w)
+    q, k, v = (array.astype(compute, copy=False) for array in arrays)
+    return result, q, k, v, shared.number("w", w)
 
 
 class _Sorted:
     """The checked and sorted input, and the way through its blocks."""
 
-    def __init__(self, queries, keys, values, w):
-        self.dtype, q, k, v, w = as_arrays(queries, keys, values, w)
+    def __init__(self, *given: ArrayLike) -> None:
+        self.dtype, q, k, v, w = as_arrays(*given)
         self.plan = shared.plan(q, k, v, w)
-        self.shape = v.shape
+        self.shape = len(q), *v.shape[1:]  # of the result
         self.q = q[self.plan.queries, None]  # (m, 1)
         self.k = k[self.plan.keys]  # (n,)
-        self.scale = self.plan.scale
-        v = v[self.plan.keys].reshape(len(k), -1)
-        self.v = v * self.scale  # (n, columns), within 4
-        self.w = np.float64(w.item())
-        with np.errstate(**QUIET):
-            square = min(self.w**2, np.finfo(k.dtype).max)
+        self.v = v[self.plan.keys].reshape(len(k), -1)  # (n, columns)
+        self.w = w.item()
+        square = min(self.w * self.w, float(np.finfo(k.dtype).max))
         self.square = np.asarray(square, k.dtype)
 
-    def blocks(self):
+    def blocks(self) -> Iterator[tuple]:
         """Yield rows, near, kernel values, excess of squares, ``k - k0``."""
         # New arrays for each block would cost page faults.
         buffers = np.empty((3, self.plan.largest), self.k.dtype)
@@ -63,6 +61,9 @@ def attention_pooling(
 ) -> np.ndarray:
     """Average the values with softmax weights of ``-(w (q - k))^2 / 2``.
 
+    It takes O(m + n) memory. Weights below exp(-40) of the largest one
+    (exp(-60) in float64) are left out.
+
     Args:
         queries: (m,), numbers or a list of them, sorted or not.
         keys: (n,), at least one.
@@ -71,29 +72,25 @@ def attention_pooling(
             plain average.
 
     Returns:
-        An array (m,) or (m, columns) of the largest type of float that came
-        (float16 is computed in float32; integers become float64). It takes
-        O(m + n) memory. Weights below exp(-40) of the largest one (exp(-60)
-        in float64) are left out.
+        (m,) or (m, columns), of the largest type of float that came; float16
+        is computed in float32, integers become float64.
 
     Raises:
         TypeError: for an argument that does not hold real numbers, or is a
             tensor that may carry gradients.
         ValueError: for a wrong shape, no keys, masked numbers, NaN or infinity
-            in any argument, or distances whose square overflows.
+            in any argument, distances whose square overflows, or values whose
+            sum might.
     """
     x = _Sorted(queries, keys, values, w)
     out = np.empty((len(x.q), x.v.shape[1]), x.dtype)
-    least, most = x.v.min(axis=0), x.v.max(axis=0)
-    with np.errstate(**QUIET):
+    with np.errstate(over="ignore", under="ignore"):  # exp(-inf) is 0
         for rows, near, kernel, *_ in x.blocks():
             total = kernel.sum(axis=1, keepdims=True)
             middle = x.v[near].mean(axis=0)  # long sums lose less, centred
             mean = kernel @ (x.v[near] - middle) / total + middle
-            # Rounding may not take it beyond the type, either.
-            mean = np.clip(mean, least, most) / x.scale
             out[x.plan.queries[rows]] = mean
-    return out.reshape(len(x.q), *x.shape[1:])
+    return out.reshape(x.shape)
 
 
 def pooling_gradients(
@@ -102,42 +99,32 @@ def pooling_gradients(
     values: ArrayLike,
     w: ArrayLike,
     grad: ArrayLike,
-) -> tuple[np.ndarray, np.ndarray, np.ndarray, float]:
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.float64]:
     """Take a gradient back through `attention_pooling`, in O(m + n) memory.
 
     The first four arguments are as there; grad is the derivative of a loss by
-    the result. It returns those by queries, keys, values and w, and raises a
-    ValueError also for one that is beyond the type.
+    the result. It returns those by queries, keys, values and w, which are
+    infinite or NaN where they are beyond the type.
     """
     x = _Sorted(queries, keys, values, w)
-    expected = len(x.q), *x.shape[1:]
-    grad = shared.array("grad", grad)
-    if grad.shape != expected:
-        came = f"came {grad.shape}"
-        raise ValueError(f"grad: shape {expected} expected, {came}")
-    dtype, (m, columns) = x.k.dtype, (len(x.q), x.v.shape[1])
-    grad = shared.fit("grad", grad, dtype.name)
-    grad = grad.reshape(m, columns)[x.plan.queries]
-    scale = x.scale.min()  # one, as the columns are added up
-    x.v *= scale / x.scale
-    dq, dk, dv = np.empty(m, dtype), np.zeros_like(x.k), np.zeros_like(x.v)
-    dw = 0.0
-    with np.errstate(**QUIET):
+    g = shared.array("grad", grad)
+    shared.expect(g.shape == x.shape, "grad", f"shape {x.shape}", g.shape)
+    g = shared.fit("grad", g, x.k.dtype.name)
+    g = g.reshape(len(x.q), x.v.shape[1])[x.plan.queries]
+    dq, dk, dv = (np.zeros_like(part) for part in (x.q[:, 0], x.k, x.v))
+    dw = np.float64(0)
+    with np.errstate(over="ignore", under="ignore", invalid="ignore"):
         for rows, near, weights, excess, beyond in x.blocks():
             weights /= weights.sum(axis=1, keepdims=True)
-            dv[near] += weights.T @ grad[rows]
-            d = grad[rows] @ x.v[near].T  # (rows, near), by the weights
+            dv[near] += weights.T @ g[rows]
+            d = g[rows] @ x.v[near].T  # (rows, near), by the weights
             d -= (weights * d).sum(axis=1, keepdims=True)
             d *= weights  # by the scores
             dw -= np.vdot(excess, d)
             dq[rows] = np.einsum("ij,ij->i", beyond, d) * x.square
             apart = np.subtract(x.k[near], x.q[rows], out=beyond)
             dk[near] -= np.einsum("ij,ij->j", apart, d) * x.square
-        dq, dk, dw = dq / scale, dk / scale, dw * x.w / scale
-    results = np.empty_like(dq), np.empty_like(dk), np.empty_like(dv)
-    orders = x.plan.queries, x.plan.keys, x.plan.keys
-    for result, order, part in zip(results, orders, (dq, dk, dv), strict=True):
-        result[order] = part
-    finite = [np.isfinite(part).all() for part in (grad, *results, dw)]
-    shared.check_gradients(dtype.name, finite)
-    return results[0], results[1], results[2].reshape(x.shape), dw
+        dw *= x.w
+    by_query, by_key = x.plan.queries.argsort(), x.plan.keys.argsort()
+    dv = dv[by_key].reshape(-1, *x.shape[1:])
+    return dq[by_query], dk[by_key], dv, dw
