@@ -6,6 +6,7 @@ that are not shown, and for other data, the cells are run (by the tests).
 """
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import nbformat
 import numpy as np
@@ -15,26 +16,23 @@ from tools.author import sources
 from tools.quality.in_process import run_lesson
 
 LESSON = "02_attention_pooling"
+# Besides the lesson's own data.
 DATA_SETS: list[dict[str, int]] = [
-    {},  # the lesson's own
     {"seed": 5, "n_train": 30, "n_test": 60},
     {"seed": 7, "n_train": 120, "n_test": 240},
 ]
 
 
-def shown_apart(name: str, framework: str) -> list[str]:
-    """Return where a framework's notebook shows something else than NumPy's.
+def shown_apart(one: Path, other: Path) -> list[str]:
+    """Return where two frameworks' notebooks of a lesson show other things.
 
     The tick at the very end of an axis is left out: a largest weight of
     0.9999999 has none at 1.0.
     """
-    one, other = (
-        nbformat.read(sources.NOTEBOOKS / folder / f"{name}.ipynb", 4).cells
-        for folder in ("numpy", framework)
-    )
+    cells = (nbformat.read(path, as_version=4).cells for path in (one, other))
     return [
-        f"{framework}/{name}, {left.id}: {line}"
-        for left, right in zip(one, other, strict=True)
+        f"{other}, {left.id}: {line}"
+        for left, right in zip(*cells, strict=True)
         if left.cell_type == "code"
         for line in compare.output_differences(left.outputs, right.outputs)
         if "ticks" not in line
@@ -67,8 +65,10 @@ def computed(
 
 def main(frameworks: list[str]) -> bool:
     """Print what the notebooks show differently; tell whether they do."""
-    others = [framework for framework in frameworks if framework != "numpy"]
-    names = sources.names()
-    lines = [x for f in others for n in names for x in shown_apart(n, f)]
+    lines = []
+    for one in sorted((sources.NOTEBOOKS / "numpy").glob("*.ipynb")):
+        for framework in frameworks:
+            other = sources.NOTEBOOKS / framework / one.name
+            lines += shown_apart(one, other)
     print(*lines, f"{len(lines)} differences", sep="\n")
     return bool(lines)

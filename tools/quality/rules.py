@@ -160,15 +160,16 @@ def in_outputs(cells: list[NotebookNode], index: int) -> Rules:
         for place in digits(text):
             what = f"digit {place} of {text[:30]!r}"
             digit = str((int(text[place]) + 5) % 10)
-            wrong = f"{text[:place]}{digit}{text[place + 1 :]}"
-            yield "digit", what, output(at, text=wrong)
+            digits_now = f"{text[:place]}{digit}{text[place + 1 :]}"
+            yield "digit", what, output(at, text=digits_now)
         if text:
-            wrong = text.replace("e", "a", 1) + "."
-            yield "word", "a letter of its text", output(at, text=wrong)
+            misread = text.replace("e", "a", 1) + "."
+            yield "word", "a letter of its text", output(at, text=misread)
         if MIME in data:
-            strange, bare = output(at, data=other), {**data}
-            yield "other figure", "that of another cell", strange
-            del bare[MIME]
+            if other:
+                wrong = output(at, data=other)
+                yield "other figure", "that of another cell", wrong
+            bare = {mime: data[mime] for mime in data if mime != MIME}
             yield "figure data", "removed", output(at, data=bare)
             lines = data[MIME]["artists"]
             for i in range(0, len(lines), 4):

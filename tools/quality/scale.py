@@ -6,6 +6,7 @@ attention take turns, and a ratio is one of neighbours, so that a busy machine
 slows both. Linux only: it tells a process the peak of its memory.
 """
 
+import itertools
 import json
 import os
 import resource
@@ -295,7 +296,8 @@ def main(rounds: int = 3) -> None:
         "method,n,seconds,mebibytes",
     ]
     numbers = {NO_MEMORY: "nan,nan", LATE: "inf,nan"}
-    for (way, n), cost in found.items():
+    for way, n in itertools.product(LESSON_WAYS, SIZES):
+        cost = found[way, n]
         given = "{s:.4g},{MiB:.4g}" if "s" in cost else numbers[cost["failed"]]
         lines.append(f"{way},{n},{given.format(**cost)}")
     new = LESSON.with_suffix(".new")
