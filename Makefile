@@ -1,5 +1,4 @@
-# `make` prints what there is. Everything here is a thin line around tools/;
-# FRAMEWORK=pytorch (or FRAMEWORKS="numpy pytorch") narrows any of it.
+# `make` prints what there is. Everything here is a thin line around tools/.
 
 ifndef PYTHON
 PYTHON := $(shell for p in python3.11 python3.12 python3.13 python3 python; do \
@@ -8,12 +7,12 @@ PYTHON := $(shell for p in python3.11 python3.12 python3.13 python3 python; do \
 endif
 VENV ?= .venv
 RUN = $(VENV)/$(if $(filter Windows_NT,$(OS)),Scripts,bin)/python
-PYTEST = $(RUN) -m pytest -n $(WORKERS) --dist loadfile \
-	--nbval --ignore tests/browser --ignore tests/hub \
+WORKERS ?= 2
+PYTEST = $(RUN) -m pytest -q -n $(WORKERS) --dist loadfile --nbval \
 	-o 'nbsight_rerun=make nbval NOTEBOOK={path}'
 CHOICE = $(or $(FRAMEWORK),$(FRAMEWORKS))
-NOTEBOOK ?=
-WORKERS ?= 2
+NOTEBOOKS = $(or $(NOTEBOOK),$(addprefix notebooks/,$(CHOICE)),notebooks)
+QUICK = -m 'not slow' --ignore tests/browser --ignore tests/hub
 
 # The kernels see the same surroundings whoever runs them: one thread each
 # (two of them share the cores), and no settings of the user's own.
@@ -25,13 +24,11 @@ export LESSON_FRAMEWORKS = $(CHOICE)
 # What the goals need besides JupyterLab and the frameworks.
 EXTRAS = $(if $(filter-out help setup lab hub,$(MAKECMDGOALS)),test) \
 	$(if $(filter book slides class test,$(MAKECMDGOALS)),book) \
-	$(filter browser,$(MAKECMDGOALS)) \
-	$(filter hub hubtest,$(MAKECMDGOALS))
+	$(if $(filter hub,$(MAKECMDGOALS)),hub) $(if $(SLOW),browser hub)
 
 .DEFAULT_GOAL := help
 .PHONY: help setup lab test notebooks check nbval accept book slides class \
-	browser hub hubtest agreement mutants answers surroundings scale bench \
-	figure lint format pins clean
+	hub lint clean
 
 help: ## show this list
 	@echo 'make lab     to work: sets up what is missing, then opens JupyterLab'
@@ -40,6 +37,7 @@ help: ## show this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 22
 	@echo
 	@echo 'FRAMEWORK=pytorch narrows any of them; FRAMEWORKS="numpy pytorch" too.'
+	@echo 'What measures how good all this is: CONTRIBUTING.md.'
 
 setup: ## make .venv and install what is pinned
 	@test -n '$(PYTHON)' || { echo 'Python 3.11 or newer (with its venv module)' \
@@ -49,83 +47,49 @@ setup: ## make .venv and install what is pinned
 	$(if $(findstring command,$(origin PYTHON)),--insist)
 
 lab: setup ## open the lessons in JupyterLab (this machine only, with token)
-	@-$(RUN) -m tools.author.trust
+	@-$(RUN) -m tools.author trust
 	@$(RUN) -m jupyter lab --ServerApp.ip=127.0.0.1 \
 	$(if $(filter 0,$(shell id -u)),--allow-root) notebooks/$(FRAMEWORK)
 
-test: setup lint check ## lint, check, run the tests, re-execute all notebooks
-	@$(PYTEST) tests \
-	$(or $(addprefix notebooks/,$(CHOICE)),notebooks)
+test: setup lint check ## lint, test, re-execute all (SLOW=1: pages, a class too)
+	@$(PYTEST) $(if $(SLOW),tests/hub tests/browser,$(QUICK)) \
+	tests nbsight/tests $(NOTEBOOKS)
 
 notebooks: setup ## generate and execute the notebooks from notebooks/source
-	@$(RUN) -m tools.author.build --frameworks '$(CHOICE)' \
+	@$(RUN) -m tools.author build --frameworks '$(CHOICE)' \
 	--lesson '$(LESSON)' $(if $(FORCE),--force)
 
 check: setup ## prove that the committed notebooks are what the sources give
-	@$(RUN) -m tools.author.check --frameworks '$(CHOICE)'
+	@$(RUN) -m tools.author check --frameworks '$(CHOICE)'
 
 nbval: setup ## re-execute notebooks and compare (NOTEBOOK=path for just one)
-	@$(PYTEST) \
-	$(or $(NOTEBOOK),$(addprefix notebooks/,$(CHOICE)),notebooks)
+	@$(PYTEST) $(NOTEBOOKS)
 
 accept: setup ## show what NOTEBOOK=path gives now; store it if you agree
-	@$(RUN) -m tools.author.accept $(if $(YES),--yes) $(NOTEBOOK)
+	@$(RUN) -m tools.author accept $(if $(YES),--yes) $(NOTEBOOK)
 
 book: setup ## make the pages, in build/book: every framework in tabs
-	@$(RUN) -m tools.book --site '$(SITE)' --repository '$(REPOSITORY)'
+	@$(RUN) -m tools.book pages --site '$(SITE)' --repository '$(REPOSITORY)'
 
 slides: setup ## make a deck of each lesson and framework, in build/slides
-	@$(RUN) -m tools.book.slides --frameworks '$(CHOICE)' --lesson '$(LESSON)'
+	@$(RUN) -m tools.book slides --frameworks '$(CHOICE)' --lesson '$(LESSON)'
 
 class: setup ## make a kit for a class, in build/class: hand out, keep, show
-	@$(RUN) -m tools.classroom.kit --frameworks '$(CHOICE)' \
+	@$(RUN) -m tools.classroom kit --frameworks '$(CHOICE)' \
 	--lesson '$(LESSON)' $(if $(FORCE),--force)
 
-browser: setup ## test pages, slides and JupyterLab in Chromium
-	@$(RUN) -m pytest -n $(WORKERS) --dist loadfile tests/browser
-
 hub: setup ## a JupyterHub for a class: CLASS=names.txt TEACHER=name
-	@$(RUN) -m tools.classroom.hub --names '$(CLASS)' --teacher '$(TEACHER)' \
+	@$(RUN) -m tools.classroom hub --names '$(CLASS)' --teacher '$(TEACHER)' \
 	--frameworks '$(CHOICE)' $(if $(LESSONS),--lessons '$(LESSONS)') \
 	--port $(or $(PORT),8000)
 
-hubtest: setup ## test it: three students, two days, and who sees what
-	@$(RUN) -m pytest tests/hub
-
-agreement: setup ## measure how far the frameworks' numbers lie apart
-	@$(RUN) -m tools.quality.agreement --frameworks '$(CHOICE)'
-
-mutants: setup ## plant faults by rule and count which the check sees
-	@$(RUN) -m tools.quality.mutants --frameworks '$(CHOICE)' \
-	$(if $(SAMPLE),--sample $(SAMPLE)) $(if $(FAMILIES),--families '$(FAMILIES)')
-
-answers: setup ## give answers of all kinds to the self-checks: are they fair?
-	@$(RUN) -m tools.quality.wrong_answers --frameworks '$(CHOICE)'
-
-surroundings: setup ## re-execute the notebooks in changed surroundings
-	@$(RUN) -m tools.quality.surroundings --frameworks '$(CHOICE)'
-
-scale: setup ## measure time and memory of pooling anew, for lesson 05
-	@$(RUN) -m tools.quality.scale
-
-bench: setup ## measure all of it beside its peers: docs/benchmarks.md
-	@$(RUN) -m tools.quality.benchmarks --parts '$(PARTS)' --rounds $(or $(ROUNDS),3)
-
-figure: setup ## draw README's figure anew
-	@$(RUN) -m tools.quality.readme_figure
-
-lint: setup ## ruff, on code and on the generated notebooks
-	@$(RUN) -m ruff check --quiet .
-	@$(RUN) -m ruff format --quiet --check .
-
-format: setup ## let ruff put code in order
-	@$(RUN) -m ruff check --quiet --fix . && $(RUN) -m ruff format --quiet .
-
-pins: setup ## write down in tools/pins.txt what is installed now
-	@mkdir -p build && (grep '^#' tools/pins.txt; \
-	$(RUN) -m pip freeze --exclude-editable | sed 's/+.*//') > build/pins.txt
-	@mv build/pins.txt tools/pins.txt
+lint: setup ## ruff and mypy, on code and on notebooks (FIX=1: put in order)
+	@$(RUN) -m ruff check --quiet $(if $(FIX),--fix) .
+	@$(RUN) -m ruff format --quiet $(if $(FIX),,--check) .
+	@$(RUN) -m mypy --no-error-summary
+	@cd nbsight && $(abspath $(RUN)) -m mypy --no-error-summary
 
 clean: ## remove what was built, and the environment
-	rm -rf '$(VENV)' build .pytest_cache .ruff_cache
-	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+	rm -rf '$(VENV)' build
+	find . \( -name __pycache__ -o -name '.*_cache' \) -type d -prune \
+	-exec rm -rf {} +

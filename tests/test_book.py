@@ -7,14 +7,12 @@ import sys
 import zipfile
 
 import nbformat
-import numpy as np
 import pytest
 from nbformat.v4 import new_output
 
-from nbsight import MIME
 from tools.author import sources
 from tools.book import agreement_page
-from tools.book.__main__ import archive, write
+from tools.book.files import archive, sphinx, write
 from tools.book.pages import LIVE, page, stored
 from tools.frameworks import FRAMEWORKS
 
@@ -22,7 +20,6 @@ HEAD = "---\njupytext:\n  text_representation:\n    format_name: myst\n---\n\n"
 OPENING = (
     "# 01 Tiny\n\n**What you need.** About\nnothing, and about 5 minutes."
 )
-NAMES = list(FRAMEWORKS)
 
 
 def code(source, *options):
@@ -36,81 +33,63 @@ STEP = "".join(
 SHARED = code("print(x)", ":alt: A line.")
 
 
-def made(text, outputs=None):
-    """Make a page; outputs: {(framework, cell id): outputs}."""
-    lesson = sources.parse("01_tiny", f"{HEAD}{OPENING}\n\n{text}")
+def made(text, output=None, opening=OPENING, repository=""):
+    """Make a page; output: a function from a framework's place to its own."""
+    lesson = sources.parse("01_tiny", f"{HEAD}{opening}\n\n{text}")
     found = {
         name: {
-            cell.id: (outputs or {}).get((name, cell.id), [])
+            cell.id: [output(i)]
+            if output and cell.source == "print(x)"
+            else []
             for cell in lesson.cells_of(name)
         }
-        for name in FRAMEWORKS
+        for i, name in enumerate(FRAMEWORKS)
     }
-    return page(lesson, found)
+    return page(lesson, found, repository)
 
 
-def printed(text):
-    return [new_output("stream", name="stdout", text=text)]
-
-
-def drawn(svg, y):
-    line = f'axes[0].lines[0]\t{{"path":{{"x":[0.0,1.0],"y":[0.0,{y}]}}}}'
-    data = {"artists": [line], "dpi": 100, "size": [3.5, 2.5]}
-    picture = {"image/svg+xml": svg, MIME: data, "text/plain": "<Figure>"}
-    return [new_output("display_data", picture)]
-
-
-def everywhere(cell_id, outputs):
-    """Give each framework its outputs: a function of its place."""
-    return {(name, cell_id): outputs(i) for i, name in enumerate(NAMES)}
+def drawn(svg):
+    return new_output("display_data", {"image/svg+xml": svg})
 
 
 def test_a_step_stands_in_tabs_and_a_shared_cell_once():
     text = made(STEP + "Then\n\n" + SHARED).text
     assert text.count("{tab-set}") == 1
     for name, framework in FRAMEWORKS.items():
-        assert (
-            text.count(f"{{tab-item}} {framework.title}\n:sync: {name}") == 1
-        )
-        assert text.count(f'x = "{name}"') == 1
+        tab = f"{{tab-item}} {framework.title}\n:sync: {name}"
+        assert text.count(tab) == text.count(f'x = "{name}"') == 1
     assert text.count("print(x)") == 1
     assert text.count("\nThen\n") == 1
 
 
 def test_equal_outputs_stand_once_and_others_in_tabs():
-    equal = everywhere("01-tiny-2", lambda i: printed("value 1.25"))
-    assert made(SHARED, equal).text.count("value 1.25") == 1
-    other = everywhere("01-tiny-2", lambda i: printed(f"value {i}"))
-    text = made(SHARED, other).text
+    equal = made(SHARED, lambda i: new_output("stream", text="value 1.25"))
+    assert equal.text.count("value 1.25") == 1
+    text = made(SHARED, lambda i: new_output("stream", text=f"value {i}")).text
     assert text.count("{tab-set}") == 1
-    assert all(f"value {i}" in text for i in range(len(NAMES)))
+    assert all(f"value {i}" in text for i in range(len(FRAMEWORKS)))
+    assert "frameworks quiet" not in text
 
 
-def test_figures_that_look_the_same_get_quiet_tabs():
-    def result(step):
-        def drawing(i):
-            return drawn(f"<svg>{i}</svg>", 1 + i * step)
-
-        return made(SHARED, everywhere("01-tiny-2", drawing))
-
-    assert "frameworks quiet" in result(1e-9).text
-    assert "frameworks quiet" not in result(0.1).text
-    assert len(result(1e-9).pictures) == len(NAMES)
-    once = made(SHARED, everywhere("01-tiny-2", lambda i: drawn("<svg/>", 1)))
+def test_figures_that_only_differ_in_bytes_get_quiet_tabs():
+    other = made(SHARED, lambda i: drawn(f"<svg>{i}</svg>"))
+    assert "frameworks quiet" in other.text
+    assert len(other.pictures) == len(FRAMEWORKS)
+    once = made(SHARED, lambda i: drawn("<svg/>"))
     assert list(once.pictures.values()) == ["<svg/>"]
     assert ":alt: A line." in once.text
 
 
-def test_a_figure_without_a_text_stops_the_book():
-    outputs = everywhere("01-tiny-2", lambda i: drawn("<svg/>", 1))
-    with pytest.raises(sources.LessonError, match="'alt'"):
-        made(code("print(x)"), outputs)
-
-
-def test_a_lesson_without_minutes_stops_the_book():
-    lesson = sources.parse("01_tiny", f"{HEAD}# 01 Tiny\n\nNo time at all.")
-    with pytest.raises(sources.LessonError, match="minutes"):
-        page(lesson, {name: {"01-tiny-1": []} for name in FRAMEWORKS})
+def test_what_a_page_cannot_show_stops_the_book():
+    with pytest.raises(sources.LessonError, match="add an option 'alt'"):
+        made(code("print(x)"), lambda i: drawn("<svg/>"))
+    with pytest.raises(sources.LessonError, match="minutes' is missing"):
+        made("", opening="# 01 Tiny\n\nNo time at all.")
+    failed = new_output("error", ename="E", evalue="", traceback=[])
+    with pytest.raises(
+        sources.LessonError, match=r"expected text.* got error"
+    ):
+        made(SHARED, lambda i: failed)
 
 
 def test_an_exercise_shows_a_stub_and_folds_the_rest():
@@ -147,38 +126,38 @@ def test_formulas_comments_and_predictions_are_made_for_a_page():
 
 def test_the_live_figure_begins_with_what_the_notebook_holds():
     data = {LIVE: '{"w":2.5}', "text/plain": "Live(w=2.5)"}
-    outputs = [new_output("execute_result", data)]
-    text = made(SHARED, everywhere("01-tiny-2", lambda i: outputs)).text
+    text = made(SHARED, lambda i: new_output("execute_result", data)).text
     assert 'plainModel({"w":2.5})' in text
     assert "export default" in text
 
 
 def test_with_its_repository_a_page_leads_to_where_its_notebooks_run():
-    lesson = sources.read(sources.names()[0])
-    plain, linked = (page(lesson, stored(lesson), r) for r in ("", "us/them"))
-    assert "us/them" not in plain.text and "Colab" not in plain.text
-    found = re.findall(r'href="(https\S+?us/them\S+?)"', linked.text)
+    assert "Colab" not in made("").text
+    text = made("", repository="us/them").text
+    found = re.findall(r'href="(https\S+?us/them\S+?)"', text)
     for name, framework in FRAMEWORKS.items():
-        mine = [a for a in found if a.endswith(f"/{name}/{lesson.name}.ipynb")]
+        mine = [a for a in found if a.endswith(f"/{name}/01_tiny.ipynb")]
         places = [address.split("/")[2].split(".")[-2] for address in mine]
         alone = [] if framework.holds_back else ["google", "kaggle"]
         assert places == [*alone, "mybinder"]
+    command = [sys.executable, "-m", "tools.book", "pages"]
     wrong = subprocess.run(
-        [sys.executable, "-m", "tools.book", "--repository", "us/them"],
-        cwd=sources.ROOT,
-        capture_output=True,
-        text=True,
+        [*command, "--repository", "us/them"], capture_output=True, text=True
     )
-    assert wrong.returncode == 1
-    assert wrong.stderr.startswith("repository: expected https://github.com/")
+    assert wrong.returncode == 2
+    assert "expected https://github.com/OWNER/NAME, got 'us/them'" in (
+        wrong.stderr
+    )
 
 
 def test_an_archive_has_no_links_to_what_it_does_not_hold():
-    packed = zipfile.ZipFile(io.BytesIO(archive("numpy")))
-    names = [name for name in packed.namelist() if name.endswith(".ipynb")]
+    packed = archive("numpy")
+    assert archive("numpy") == packed  # the same bytes each time
+    inside = zipfile.ZipFile(io.BytesIO(packed))
+    names = [name for name in inside.namelist() if name.endswith(".ipynb")]
     assert len(names) == len(sources.names())
     for name in names:
-        text = packed.read(name).decode()
+        text = inside.read(name).decode()
         assert "](../" not in text
         assert nbformat.reads(text, 4).cells[1].id == sources.ALONE_ID
 
@@ -199,29 +178,28 @@ def test_writing_leaves_equal_files_alone_and_removes_strangers(tmp_path):
     assert not list(tmp_path.glob("*.partial"))
 
 
-def test_an_archive_has_the_same_bytes_each_time():
-    assert archive("numpy") == archive("numpy")
+def test_a_warning_of_sphinx_stops_the_book(tmp_path):
+    settings = tmp_path / "settings"
+    write({"conf.py": "extensions = ['myst_parser']"}, settings)
+    texts = {"index.md": "# A page\n\n[nowhere](gone.md)\n"}
+    with pytest.raises(sources.LessonError, match="Sphinx warned"):
+        sphinx("html", settings, texts, tmp_path / "pages")
 
 
 def test_agreement_finds_every_pooling_and_its_largest_difference():
     lesson = sources.read(sources.names()[1])
     rows = agreement_page.predictions([(lesson, stored(lesson))])
-    names = [row["name"] for row in rows]
-    assert names[:3] == [
+    assert [row["name"] for row in rows][:2] == [
         "average pooling",
         "nonparametric pooling",
-        "book's recipe",
     ]
     for row in rows:
         assert set(row["curves"]) == set(row["errors"]) == set(FRAMEWORKS)
-        for x, y in row["curves"].values():
-            assert x.shape == y.shape == (100,)
         assert max(agreement_page.apart(row).values()) < 1e-5
-        x, y = row["curves"]["numpy"]
-        error = np.mean((y - row["truth"][1]) ** 2)
+        _, y = row["curves"]["numpy"]
+        error = ((y - row["truth"][1]) ** 2).mean()
         assert f"{error:.4f}" == row["errors"]["numpy"]
     x, y = rows[0]["curves"]["mxnet"]
     rows[0]["curves"]["mxnet"] = x, y + 0.25
-    assert agreement_page.apart(rows[0])["mxnet"] == pytest.approx(
-        0.25, abs=1e-5
-    )
+    assert abs(agreement_page.apart(rows[0])["mxnet"] - 0.25) < 1e-5
+    assert "| 250000 |" in agreement_page.page(rows)

@@ -1,89 +1,97 @@
-"""The builder and the check, on small lessons, whole and broken."""
+"""From a source to notebooks that are right (tools/author), in small."""
 
-import difflib
-import hashlib
 import json
-import os
 import re
-import signal
+import shutil
 import subprocess
 import sys
-import sysconfig
-import threading
-import time
-from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from types import SimpleNamespace
 
 import nbformat
 import pytest
-from IPython.core.inputtransformer2 import TransformerManager
-from jupyter_client import AsyncKernelManager
-from nbsight.execute import execute
+from nbformat.v4 import new_code_cell, new_notebook, new_output
+from nbsight.compare import WIDGET
 
-from tools.author import build, check, sources
-from tools.frameworks import FRAMEWORKS
-from tools.setup_env import python_of
-
-HEAD = """---
-jupytext:
-  text_representation:
-    extension: .md
-    format_name: myst
-kernelspec:
-  display_name: Python 3
-  language: python
-  name: python3
----
-
-"""
+from tests.test_trust import trusted
+from tools.author import build, check, house_rules, notebooks, sources
+from tools.author.generated import Generated
+from tools.frameworks import FRAMEWORKS, chosen
 
 
-class QuietHandler(SimpleHTTPRequestHandler):
-    """Serves files and says nothing."""
-
-    def log_message(self, *_):
-        pass
+def code(source, options=""):
+    return f"```{{code-cell}} ipython3\n{options}{source}\n```\n\n"
 
 
-BUILD = (sys.executable, "-m", "tools.author.build", "--frameworks", "numpy")
-SHARED = "```{code-cell} ipython3\nprint(6 * 7)\n```\n\n"
+HEAD = "---\nkernelspec: {display_name: Python 3, name: python3}\n---\n\n"
 STEP = "".join(
-    f'```{{code-cell}} ipython3\n:tags: [{name}]\n\nx = "{name}"\n```\n\n'
-    for name in FRAMEWORKS
+    code(f'x = "{name}"', f":tags: [{name}]\n\n") for name in FRAMEWORKS
 )
-TINY = f"{HEAD}# Tiny\n\nSome words.\n\n{SHARED}Between.\n\n{STEP}The end.\n"
+TINY = (
+    f"{HEAD}# Tiny\n\nSome words.\n\n{code('print(6 * 7)')}Between.\n\n{STEP}"
+    f"The end.\n\n{code('print(2.5)')}"
+)
+WORDS = "Some words.", "Other words."
 
 
-def code(source, tags=""):
-    line = f":tags: [{tags}]\n\n" if tags else ""
-    return f"```{{code-cell}} ipython3\n{line}{source}\n```\n\n"
+def tiny(words="Some words."):
+    """The tiny lesson's notebook, with other words on request."""
+    text = TINY.replace("Some words.", words)
+    return sources.parse("01_tiny", text).notebook("numpy")
+
+
+def build_one(folder):
+    """Build it in this process; return what went wrong."""
+    lesson = sources.read("01_tiny", folder / "source")
+    return build.build_one((lesson, folder / "numpy" / "01_tiny.ipynb"))
+
+
+def check_numpy(folder):
+    return check.check(folder, ["numpy"])
+
+
+@pytest.fixture(scope="module")
+def built_once(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("built") / "notebooks"
+    (folder / "source").mkdir(parents=True)
+    (folder / "source" / "01_tiny.md").write_text(TINY)
+    assert build_one(folder) is None
+    return folder.parent
 
 
 @pytest.fixture
-def project(tmp_path):
-    """A folder with one tiny lesson, as a checkout would hold it."""
-    (tmp_path / "notebooks" / "source").mkdir(parents=True)
-    (tmp_path / "notebooks" / "source" / "01_tiny.md").write_text(TINY)
-    return tmp_path
+def folder(built_once, tmp_path):
+    """The notebooks of a project with a tiny lesson that has been built."""
+    shutil.copytree(built_once, tmp_path / "project")
+    return tmp_path / "project" / "notebooks"
 
 
-def run_build(project, *arguments):
+@pytest.fixture
+def path(folder):
+    return folder / "numpy" / "01_tiny.ipynb"
+
+
+def change(path, plant):
+    """Change a notebook on disk as a person or Jupyter would."""
+    notebook = nbformat.read(path, 4)
+    plant(notebook)
+    nbformat.write(notebook, path)
+
+
+def author(*arguments):
     return subprocess.run(
-        [*BUILD, "--folder", str(project / "notebooks"), *arguments],
+        [sys.executable, "-m", "tools.author", *map(str, arguments)],
         cwd=sources.ROOT,
+        stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
     )
 
 
-def built(project):
-    return project / "notebooks" / "numpy" / "01_tiny.ipynb"
-
-
-def check_numpy(project):
-    return check.check(project / "notebooks", ["numpy"])
+def commit(project):
+    """Let git know a project, and commit it."""
+    git = ["git", "-c", "user.name=a", "-c", "user.email=a@b"]
+    for step in (["init", "-q"], ["add", "."], ["commit", "-qm", "Tiny"]):
+        subprocess.run([*git, *step], cwd=project, check=True)
 
 
 # Generating
@@ -91,7 +99,7 @@ def check_numpy(project):
 
 def test_each_framework_gets_the_shared_cells_and_its_own():
     lesson = sources.parse("01_tiny", TINY)
-    assert sources.problems(lesson) == []
+    assert house_rules.problems(lesson) == []
     for name in FRAMEWORKS:
         texts = [cell.source for cell in lesson.notebook(name).cells]
         assert texts == [
@@ -101,6 +109,7 @@ def test_each_framework_gets_the_shared_cells_and_its_own():
             "Between.",
             f'x = "{name}"',
             "The end.",
+            "print(2.5)",
         ]
 
 
@@ -114,429 +123,242 @@ def test_variants_of_a_step_share_an_id_and_ids_are_unique():
         assert len(set(ids[0])) == len(ids[0])
 
 
-def test_each_notebook_opens_with_links_to_its_siblings(framework):
-    for name in sources.names():
-        folder = sources.NOTEBOOKS / framework
+def test_each_notebook_opens_with_links_to_its_siblings():
+    name = sources.names()[0]
+    for framework, its in FRAMEWORKS.items():
         notebook = sources.read(name).notebook(framework)
         title, _, line = notebook.cells[0].source.splitlines()[:3]
-        assert title.startswith("# ")
-        links = re.findall(r"\((\S+?)\)", line)
+        assert title.startswith("# ") and f"**{its.title}**" in line
         others = [other for other in FRAMEWORKS if other != framework]
+        links = re.findall(r"\((\S+?)\)", line)
         assert links == [f"../{other}/{name}.ipynb" for other in others]
-        assert all((folder / link).exists() for link in links)
-        assert f"**{FRAMEWORKS[framework].title}**" in line
+        for link in links:
+            assert (sources.NOTEBOOKS / framework / link).exists()
 
 
-def test_a_notebook_with_all_it_needs_installs_nothing(framework):
-    notebook = sources.read(sources.names()[0]).notebook(framework)
-    (cell,) = [cell for cell in notebook.cells if cell.id == "alone"]
-    asked = []
-    code = TransformerManager().transform_cell(cell.source)
-    shell = SimpleNamespace(run_line_magic=lambda *magic: asked.append(magic))
-    exec(code, {"get_ipython": lambda: shell})
-    assert asked == []
+def test_a_one_line_edit_changes_one_line_of_a_notebook():
+    before, after = (notebooks.dumps(tiny(words)) for words in WORDS)
+    pairs = zip(before.splitlines(), after.splitlines(), strict=True)
+    ((_, line),) = [pair for pair in pairs if pair[0] != pair[1]]
+    assert "Other words." in line
 
 
-@pytest.fixture
-def elsewhere(tmp_path):
-    """Return the Python of an environment that lacks just this project."""
-    site = tmp_path / "site"
-    site.mkdir()
-    ours = "attention_pooling", "_attention_pooling"
-    for path in Path(sysconfig.get_path("purelib")).iterdir():
-        if not path.name.startswith(ours):
-            (site / path.name).symlink_to(path)
-    venv = [sys.executable, "-m", "venv", "--without-pip", tmp_path / "venv"]
-    subprocess.run(venv, check=True)
-    (packages,) = (tmp_path / "venv").glob("lib/*/site-packages")
-    (packages / "all.pth").write_text(f"{site}\n")
-    return python_of(tmp_path / "venv")
-
-
-def opened_alone(python, folder, monkeypatch):
-    """Run a notebook's first cell, and a look for d2lmini; return outputs."""
-    notebook = sources.read("01_attention_cues").notebook("numpy")
-    look = "from importlib.util import find_spec\nprint(find_spec('d2lmini'))"
-    notebook.cells = [
-        *(cell for cell in notebook.cells if cell.id == "alone"),
-        nbformat.v4.new_code_cell(look),
-    ]
-    manager = AsyncKernelManager()
-    manager.kernel_spec.argv[0] = str(python)
-    monkeypatch.delenv("PYTHONPATH", raising=False)
-    monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
-    monkeypatch.setenv("PIP_NO_INDEX", "1")
-    execute(notebook, folder, km=manager)
-    said, found = (
-        "".join(out.get("text", "") for out in cell.outputs)
-        for cell in notebook.cells
-    )
-    return said, found.strip()
-
-
-def test_opened_alone_a_notebook_says_what_it_lacks_and_installs_nothing(
-    elsewhere, tmp_path, monkeypatch
-):
-    said, found = opened_alone(elsewhere, tmp_path, monkeypatch)
-    missing, remedy = said.splitlines()
-    assert missing == "Not found here: d2lmini"
-    assert "make lab FRAMEWORK=numpy" in remedy and "zip" in remedy
-    assert found == "None"
-    for framework in FRAMEWORKS:
-        assert "%pip" not in sources.alone(framework)
-
-
-def test_from_a_published_address_only_the_wheel_with_that_hash_is_installed(
-    elsewhere, tmp_path, monkeypatch
-):
-    wheels = tmp_path / "wheels"
-    make = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps"]
-    make += ["--no-build-isolation", "--wheel-dir", wheels, sources.ROOT]
-    subprocess.run(make, check=True)
-    (wheel,) = wheels.glob("*.whl")
-    handler = partial(QuietHandler, directory=wheels)
-    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        address = f"http://127.0.0.1:{server.server_port}/{wheel.name}"
-        sha256 = hashlib.sha256(wheel.read_bytes()).hexdigest()
-        monkeypatch.setattr(sources, "published", lambda: (address, sha256))
-        content = wheel.read_bytes()
-        wheel.write_bytes(content + b" ")  # not what was published
-        _, found = opened_alone(elsewhere, tmp_path, monkeypatch)
-        assert found == "None"
-        wheel.write_bytes(content)
-        _, found = opened_alone(elsewhere, tmp_path, monkeypatch)
-        assert str(tmp_path / "venv") in found
-        server.shutdown()
-    code = "import anyarray, d2lmini, handson.live, pooling.numpy"
-    subprocess.run([elsewhere, "-c", code], cwd=tmp_path, check=True)
-
-
-@pytest.mark.parametrize("urls", ["d2lmini", "https://x/a.whl", "x#sha256=0"])
-def test_an_address_without_a_hash_is_refused_by_name(
-    urls, tmp_path, monkeypatch
-):
-    text = f'[project]\nname = "a"\n[project.urls]\nWheel = "{urls}"\n'
-    (tmp_path / "pyproject.toml").write_text(text)
-    monkeypatch.setattr(sources, "ROOT", tmp_path)
-    with pytest.raises(sources.LessonError, match=f"Wheel: .*got '{urls}'"):
-        sources.published()
-
-
-def test_nobody_is_told_to_install_a_name_that_is_not_published():
-    ours = {"attention-pooling", "anyarray", "d2lmini", "handson", "nbsight"}
-    ours |= {"pooling"}
-    listed = subprocess.run(
-        ["git", "ls-files", "-z", "*.md", "*.py", "*.ipynb", "Makefile"],
-        cwd=sources.ROOT,
-        capture_output=True,
-        text=True,
-    ).stdout.split("\0")
-    for name in filter(None, listed):
-        if name.startswith("tests/"):
-            continue
-        text = (sources.ROOT / name).read_text("utf-8")
-        for words in re.findall(r"pip install (.*)", text):
-            for word in re.split(r"[\s\"'`\[]+", words):
-                assert word not in ours, (name, words)
-
-
-def test_a_one_line_edit_changes_one_line_of_each_notebook(framework):
-    name = sources.names()[-1]
-    text = (sources.SOURCE / f"{name}.md").read_text()
-    line = next(line for line in text.splitlines() if "**Why.**" in line)
-    before = sources.parse(name, text).notebook(framework)
-    edited = text.replace(line, line + " Edited.", 1)
-    after = sources.parse(name, edited).notebook(framework)
-    difference = [
-        line
-        for line in difflib.ndiff(
-            build.dumps(before).splitlines(), build.dumps(after).splitlines()
-        )
-        if line[0] in "+-"
-    ]
-    assert [line[0] for line in difference] == ["-", "+"]
-    assert "Edited." in difference[1]
-
-
+NUMPY = code('x = "numpy"', ":tags: [numpy]\n\n")
 BROKEN = {
-    "no cell for a framework": (
-        TINY.replace(code('x = "numpy"', "numpy"), ""),
-        "has 0 cells for numpy",
-    ),
-    "two cells for a framework": (
-        TINY.replace(STEP, code("x = 1", "numpy") + STEP),
-        "has 2 cells for numpy",
-    ),
-    "a misspelt tag": (
-        TINY.replace("[numpy]", "[nunpy]"),
-        "unknown tag 'nunpy'",
-    ),
-    "prose for one framework": (
-        TINY + '+++ {"tags": ["numpy"]}\n\nOnly NumPy.\n',
-        "prose is the same for all",
-    ),
-    "a raw directive": (
-        TINY + ":::{note}\nhello\n:::\n",
-        "a raw directive",
-    ),
-    "a long cell": (
-        TINY + code("\n".join(f"a = {i}" for i in range(13))),
-        "13 lines, expected at most 12",
-    ),
-    "a wide cell": (
-        TINY + code("a = " + "1" * 80),
-        "84 columns, expected at most 79",
-    ),
-    "three cells in a row": (
-        TINY + code("a = 1") + code("a = 2") + code("a = 3"),
-        "the third code cell in a row",
-    ),
-    "a syntax error": (TINY + code("a = = 1"), "not valid Python"),
-    "no title": (TINY.replace("# Tiny", "Tiny"), "begins with no title"),
+    "begins with no title": TINY.replace("# Tiny", "Tiny"),
+    "has 0 cells for numpy": TINY.replace(NUMPY, ""),
+    "has 2 cells for numpy": TINY.replace(NUMPY, 2 * NUMPY),
+    "unknown tag 'nunpy'": TINY.replace("[numpy]", "[nunpy]"),
+    "prose is the same for all": TINY + '+++ {"tags": ["numpy"]}\n\nOne.\n',
+    "a raw directive": TINY + ":::{note}\nhello\n:::\n",
+    "13 lines, expected at most 12": TINY + code(13 * "a = 1\n"),
+    "84 columns, expected at most 79": TINY + code("a = " + 80 * "1"),
+    "the third code cell in a row": TINY + 2 * code("a = 2"),
+    "not valid Python": TINY + code("a = = 1"),
+    "an empty code cell": TINY + code(""),
 }
 
 
-@pytest.mark.parametrize("case", BROKEN)
-def test_a_broken_lesson_is_named_with_cell_and_remedy(case):
-    text, message = BROKEN[case]
-    found = sources.problems(sources.parse("01_tiny", text))
+@pytest.mark.parametrize("message", BROKEN)
+def test_a_broken_lesson_is_named_with_cell_and_remedy(message):
+    text = BROKEN[message]
+    found = house_rules.problems(sources.parse("01_tiny", text))
     assert any(message in problem for problem in found), found
     assert all(problem.startswith("01_tiny: ") for problem in found)
 
 
 def test_a_framework_that_does_not_exist_is_refused_by_name():
     with pytest.raises(ValueError, match=r"framework: expected one of .*'jx'"):
-        sources.read(sources.names()[0]).notebook("jx")
+        sources.parse("01_tiny", TINY).notebook("jx")
     with pytest.raises(SystemExit, match="Unknown framework 'jx'"):
-        build.chosen("numpy jx")
+        chosen("numpy jx")
 
 
-NUMBERS = {
-    "100.0": "100",
-    "-0.0": "0",
-    "1e+20": "100000000000000000000",
-    "1.2345678901234567e+19": "12345678901234567000",
-    "1e+21": "1e+21",
-    "2.5": "2.5",
-    "1e-07": "1e-07",
-    "3": "3",
-}
-
-
-@pytest.mark.parametrize("number", NUMBERS)
-def test_a_number_is_written_as_jupyterlab_will_save_it(number):
-    data = json.loads(f'{{"application/json": {{"dpi": [{number}]}}}}')
-    shown = nbformat.v4.new_output("display_data", data)
-    cell = nbformat.v4.new_code_cell("draw()", outputs=[shown])
-    written = build.dumps(nbformat.v4.new_notebook(cells=[cell]))
-    (line,) = re.findall(r'"dpi": \[\s*(\S+)', written)
-    assert line == NUMBERS[number]
+def test_numbers_are_written_as_jupyterlab_will_save_them():
+    numbers = "100.0 -0.0 1e+20 1.2345678901234567e+19 1e+21 2.5 1e-07 3"
+    data = json.loads(f'{{"dpi": [{",".join(numbers.split())}]}}')
+    shown = new_output("display_data", {"application/json": data})
+    cell = new_code_cell("draw()", outputs=[shown])
+    written = notebooks.dumps(new_notebook(cells=[cell]))
+    (found,) = re.findall(r'"dpi": \[([^]]*)\]', written)
+    assert found.replace(",", "").split() == [
+        *("100", "0", "1" + 20 * "0", "12345678901234567000"),
+        *("1e+21", "2.5", "1e-07", "3"),
+    ]
     again = nbformat.reads(written, as_version=4)
-    assert build.dumps(again) == written
+    assert notebooks.dumps(again) == written
 
 
 # Building
 
 
-def test_a_build_executes_and_a_second_one_gives_the_same_bytes(project):
-    assert run_build(project).returncode == 0
-    first = built(project).read_bytes()
-    assert check_numpy(project) == []
-    assert "42" in nbformat.read(built(project), 4).cells[2].outputs[0].text
-    assert run_build(project).returncode == 0
-    assert built(project).read_bytes() == first
+def test_a_build_executes_and_a_second_one_gives_the_same_bytes(folder, path):
+    first = path.read_bytes()
+    assert check_numpy(folder) == []
+    assert nbformat.read(path, 4).cells[2].outputs[0].text == "42\n"
+    path.unlink()
+    assert build_one(folder) is None
+    assert path.read_bytes() == first
 
 
-def test_a_notebook_changed_by_hand_is_left_alone_and_named(project):
-    assert run_build(project).returncode == 0
-    notebook = nbformat.read(built(project), 4)
-    notebook.cells[2].source = "My own notes."
-    nbformat.write(notebook, built(project))
-    mine = built(project).read_bytes()
-    answer = run_build(project)
+def test_a_notebook_changed_by_hand_is_left_alone_and_named(folder, path):
+    change(path, lambda nb: nb.cells[2].update(source="print('mine')"))
+    mine = path.read_bytes()
+    options = ("build", "--frameworks", "numpy", "--folder", folder)
+    answer = author(*options)
     assert answer.returncode == 1
-    assert "notebooks/numpy/01_tiny.ipynb: changed by hand" in answer.stderr
-    assert "to keep the change" in answer.stderr
-    assert "to drop the change: make notebooks FORCE=1" in answer.stderr
-    assert built(project).read_bytes() == mine
-    assert run_build(project, "--force").returncode == 0
-    assert "My own notes." not in built(project).read_text()
+    for words in (
+        "notebooks/numpy/01_tiny.ipynb: changed by hand",
+        "to keep the change: put it into notebooks/source/01_tiny.md",
+        "make notebooks FORCE=1 FRAMEWORK=numpy LESSON=01",
+    ):
+        assert words in answer.stderr
+    assert path.read_bytes() == mine
+    answer = author(*options, "--force")
+    assert answer.returncode == 0 and "numpy/01_tiny  done" in answer.stdout
+    assert b"mine" not in path.read_bytes() and check_numpy(folder) == []
+    path.write_text("no notebook")
+    assert "changed by hand" in notebooks.changed_by_hand(path, tiny())
 
 
-def test_running_a_notebook_is_no_change_by_hand(project):
-    lesson = sources.parse("01_tiny", TINY)
-    assert run_build(project).returncode == 0
-    notebook = nbformat.read(built(project), 4)
-    notebook.cells[2].outputs[0].text = "43\n"
-    notebook.cells[2].execution_count = 9
-    nbformat.write(notebook, built(project))
-    assert not build.changed_by_hand(
-        built(project), lesson.notebook("numpy"), project / "build"
-    )
+def test_what_an_earlier_build_or_the_last_commit_holds_is_no_work(path):
+    newer = tiny("Still other words.")
+    assert notebooks.changed_by_hand(path, newer) is None  # as it was built
+    marks = path.parents[2] / "build" / "written"
+    shutil.rmtree(marks)
+    assert "changed by hand" in notebooks.changed_by_hand(path, newer)
+    commit(path.parents[2])
+    assert notebooks.changed_by_hand(path, newer) is None
+    notebooks.put_in_place(newer, path)
+    newest = tiny("Newest words.")
+    assert notebooks.changed_by_hand(path, newest) is None
+    shutil.rmtree(marks)
+    assert "changed by hand" in notebooks.changed_by_hand(path, newest)
 
 
-def test_editing_the_source_twice_is_no_change_by_hand(project):
-    source = project / "notebooks" / "source" / "01_tiny.md"
-    for words in ("Other words.", "Still other words."):
-        assert run_build(project).returncode == 0
-        source.write_text(TINY.replace("Some words.", words))
-    assert run_build(project).returncode == 0
-    assert "Still other words." in built(project).read_text()
+def test_running_and_saving_a_notebook_in_jupyter_is_no_edit(folder, path):
+    def run(notebook):
+        notebook.cells[2].outputs[0].text = "43\n"
+        notebook.metadata.language_info.update(
+            codemirror_mode={"name": "ipython", "version": 3},
+            version="3.12.1",
+        )
+
+    shutil.rmtree(folder.parent / "build")
+    change(path, run)
+    assert check_numpy(folder) == []
+    assert notebooks.changed_by_hand(path, tiny()) is None
 
 
-def test_a_cell_that_fails_is_named_and_nothing_is_written(project):
-    source = project / "notebooks" / "source" / "01_tiny.md"
+def test_a_cell_that_fails_or_warns_is_named_and_nothing_is_written(
+    folder, path
+):
+    source = folder / "source" / "01_tiny.md"
+    before = path.read_bytes()
     source.write_text(TINY.replace("6 * 7", "1 / 0"))
-    answer = run_build(project)
+    said = build_one(folder)
+    assert said.startswith('cell tiny-2 ("print(1 / 0)"): ZeroDivisionError')
+    warns = "import sys\nprint('oh', file=sys.stderr)"
+    source.write_text(TINY.replace("print(6 * 7)", warns))
+    assert "cell tiny-2 printed on stderr: oh" in build_one(folder)
+    assert path.read_bytes() == before
+
+
+def test_what_cannot_be_put_in_its_place_leaves_the_old_notebook(
+    path, monkeypatch
+):
+    before = path.read_bytes()
+
+    def killed(*_):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "replace", killed)
+        with pytest.raises(KeyboardInterrupt):
+            notebooks.put_in_place(tiny("Other words."), path)
+    assert path.read_bytes() == before
+    assert [file.name for file in path.parent.iterdir()] == [path.name]
+    notebooks.put_in_place(tiny("Other words."), path)
+    assert "Other words." in path.read_text()
+
+
+def test_the_commands_name_what_is_wrong_and_exit_with_1(folder, path):
+    options = ("--frameworks", "numpy", "--folder", folder)
+    answer = author("check", *options)
+    assert answer.stdout == "as their sources give them: numpy\n"
+    assert answer.returncode == 0
+    path.unlink()
+    answer = author("check", *options)
+    assert "missing; run: make notebooks FRAMEWORK=numpy" in answer.stderr
     assert answer.returncode == 1
-    assert 'cell tiny-2 ("print(1 / 0)"): ZeroDivisionError' in answer.stderr
-    assert not built(project).exists()
-
-
-def test_a_killed_build_leaves_no_broken_file_and_the_next_completes(project):
-    assert run_build(project).returncode == 0
-    before = built(project).read_bytes()
-    source = project / "notebooks" / "source" / "01_tiny.md"
-    source.write_text(TINY.replace("6 * 7", "__import__('time').sleep(60)"))
-    process = subprocess.Popen(
-        [*BUILD, "--folder", str(project / "notebooks")],
-        cwd=sources.ROOT,
-        start_new_session=True,
-    )
-    time.sleep(5)
-    os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
-    assert built(project).read_bytes() == before
-    files = [path.name for path in built(project).parent.iterdir()]
-    assert files == ["01_tiny.ipynb"]
-    source.write_text(TINY.replace("6 * 7", "6 * 8"))
-    assert run_build(project).returncode == 0
-    assert "48" in built(project).read_text()
+    answer = author("build", "--lesson", "02", *options)
+    assert "No lesson begins with '02'" in answer.stderr
+    assert answer.returncode == 1
 
 
 # Checking
 
-FAULTS = {
-    "another source": (
-        lambda nb: nb.cells[2].update(source="print(43)"),
-        "source is not what the source gives",
-    ),
-    "another id": (
-        lambda nb: nb.cells[2].update(id="other"),
-        "id is not what the source gives",
-    ),
-    "cells in another order": (
-        lambda nb: nb.cells.insert(0, nb.cells.pop()),
-        "is not what the source gives",
-    ),
-    "a cell too few": (lambda nb: nb.cells.pop(), "5 cells"),
-    "a cell that was never run": (
-        lambda nb: nb.cells[2].update(execution_count=None),
-        "execution count None, expected 2",
-    ),
-    "a cell run twice": (
-        lambda nb: nb.cells[4].update(execution_count=7),
-        "execution count 7, expected 3",
-    ),
-    "an output that is gone": (
-        lambda nb: nb.cells[2].update(outputs=[]),
-        "its output is missing (stream)",
-    ),
-    "an error": (
-        lambda nb: nb.cells[2].outputs.append(
-            nbformat.v4.new_output("error", ename="E", evalue="e")
-        ),
-        "holds an error",
-    ),
-    "another kernel": (
-        lambda nb: nb.metadata.kernelspec.update(name="ir"),
-        "its metadata are not what the source gives",
-    ),
-    "another language": (
-        lambda nb: nb.metadata.language_info.update(name="R"),
-        "its metadata are not what the source gives",
-    ),
-    "metadata of one's own": (
-        lambda nb: nb.metadata.update(title="Mine"),
-        "its metadata are not what the source gives",
-    ),
-    "stderr": (
-        lambda nb: nb.cells[2].outputs.append(
-            nbformat.v4.new_output("stream", name="stderr", text="oh")
-        ),
-        "printed on stderr",
-    ),
-}
+
+def cell(**changes):
+    """Return a function that changes the cell which prints 42."""
+    return lambda notebook: notebook.cells[2].update(changes)
 
 
-@pytest.fixture(scope="module")
-def finished(tmp_path_factory):
-    """A tiny notebook as a build leaves it, made without a kernel."""
-    notebook = sources.parse("01_tiny", TINY).notebook("numpy")
-    for count, cell in enumerate([notebook.cells[i] for i in (1, 2, 4)], 1):
-        cell.execution_count = count
-    notebook.cells[2].outputs = [
-        nbformat.v4.new_output("stream", name="stdout", text="42\n")
-    ]
-    return build.dumps(notebook)
+def metadata(part, **changes):
+    return lambda notebook: notebook.metadata[part].update(changes)
 
 
-@pytest.mark.parametrize("case", FAULTS)
+ERROR = new_output("error", ename="E", evalue="e")
+STDERR = new_output("stream", name="stderr", text="oh")
+FIGURE = new_output("display_data", {"image/svg+xml": "<svg/>"})
+WIDGETS = new_output("display_data", {WIDGET: {"model_id": "1"}})
+FAULTS = [
+    (cell(source="print(43)"), "its source is not what the source gives"),
+    (cell(id="other"), "its id is not what the source gives"),
+    (lambda nb: nb.cells.reverse(), "is not what the source gives"),
+    (lambda nb: nb.cells.pop(), "6 cells, the source gives 7"),
+    (cell(execution_count=None), "execution count None, expected 2"),
+    (cell(outputs=[FIGURE]), 'say in its option "alt" what'),
+    (cell(outputs=[ERROR]), "holds an error"),
+    (cell(outputs=[STDERR]), "printed on stderr"),
+    (metadata("kernelspec", name="ir"), "its kernelspec is not what"),
+    (metadata("language_info", name="R"), "its language_info is not"),
+]
+
+
+@pytest.mark.parametrize(("plant", "message"), FAULTS)
 def test_a_fault_in_a_stored_notebook_is_named_with_its_remedy(
-    project, finished, case
+    folder, path, plant, message
 ):
-    plant, message = FAULTS[case]
-    built(project).parent.mkdir()
-    built(project).write_text(finished)
-    assert check_numpy(project) == []
-    notebook = nbformat.reads(finished, 4)
-    plant(notebook)
-    built(project).write_text(build.dumps(notebook))
-    found = check_numpy(project)
-    assert len(found) == 1
-    assert found[0].startswith("notebooks/numpy/01_tiny.ipynb: ")
-    assert message in found[0]
-    assert "make notebooks" in found[0]
+    change(path, plant)
+    (found,) = check_numpy(folder)
+    assert found.startswith("notebooks/numpy/01_tiny.ipynb: ")
+    assert message in found
 
 
-def test_what_jupyter_adds_on_saving_is_no_edit(project, finished):
-    lesson = sources.parse("01_tiny", TINY)
-    built(project).parent.mkdir()
-    notebook = nbformat.reads(finished, 4)
-    notebook.metadata.language_info.update(
-        codemirror_mode={"name": "ipython", "version": 3},
-        nbconvert_exporter="python",
-        version="3.12.1",
-    )
-    nbformat.write(notebook, built(project))
-    assert check_numpy(project) == []
-    assert not build.changed_by_hand(
-        built(project), lesson.notebook("numpy"), project / "build"
-    )
+def test_a_figure_that_is_described_but_not_there_is_named(folder, path):
+    text = TINY.replace("\nprint(2.5)", "\n:alt: A line.\n\nprint(2.5)")
+    (folder / "source" / "01_tiny.md").write_text(text)
+    (found,) = check_numpy(folder)
+    assert '("print(2.5)"): its figure is missing' in found
+    change(path, lambda nb: nb.cells[-1].update(outputs=[FIGURE]))
+    assert check_numpy(folder) == []
 
 
-def test_missing_broken_and_unknown_notebooks_are_named(project, finished):
-    assert "missing; run: make notebooks" in check_numpy(project)[0]
-    built(project).parent.mkdir()
-    built(project).write_text(finished[:-100])
-    assert "not a readable notebook" in check_numpy(project)[0]
-    built(project).write_text(finished)
-    (built(project).parent / "scratch.ipynb").write_text(finished)
-    (found,) = check_numpy(project)
+def test_missing_broken_large_and_unknown_notebooks_are_named(
+    folder, path, monkeypatch
+):
+    finished = path.read_text()
+    path.write_text(finished[:-100])
+    assert "not a readable notebook" in check_numpy(folder)[0]
+    path.unlink()
+    assert "missing; run: make notebooks" in check_numpy(folder)[0]
+    path.write_text(finished)
+    (path.parent / "scratch.ipynb").write_text(finished)
+    (found,) = check_numpy(folder)
     assert "scratch.ipynb: belongs to no lesson" in found
-
-
-def test_a_figure_without_a_text_is_named(project):
-    source = project / "notebooks" / "source" / "01_tiny.md"
-    draws = "import d2lmini as d2l\n\nd2l.plot([1, 2], [3, 4])"
-    source.write_text(HEAD + "# Tiny\n\nWords.\n\n" + code(draws))
-    assert run_build(project).returncode == 0
-    (problem,) = check_numpy(project)
-    assert 'option "alt"' in problem
-    cell = code(draws).replace("ipython3\n", "ipython3\n:alt: A line.\n\n")
-    source.write_text(HEAD + "# Tiny\n\nWords.\n\n" + cell)
-    assert check_numpy(project) == []
+    monkeypatch.setattr(check, "MOST_BYTES", 10)
+    assert "bytes, expected at most 10" in check_numpy(folder)[0]
 
 
 def test_committed_notebooks_hold_nothing_of_any_machine():
@@ -546,3 +368,68 @@ def test_committed_notebooks_hold_nothing_of_any_machine():
         assert str(sources.ROOT.parent) not in path.read_text(), path
         for cell in notebook["cells"]:
             assert cell["metadata"].keys() <= {"tags"}, (path, cell["id"])
+
+
+# Accepting, of notebooks that are generated
+
+
+def test_a_generated_notebook_is_accepted_as_a_build_writes_it(folder, path):
+    before = path.read_bytes()
+
+    def run(notebook):
+        notebook.cells[2].outputs[0].text = "43\n"
+        notebook.metadata.language_info.version = "3.0"  # as JupyterLab saves
+
+    change(path, run)
+    shutil.rmtree(folder.parent / "build" / "written")
+    answer = author("accept", "--yes", path)
+    assert answer.returncode == 0, answer.stdout
+    assert "stored 43, now 42" in answer.stdout
+    assert "different: 1 of " in answer.stdout
+    assert path.read_bytes() == before and trusted(path)
+    assert check_numpy(folder) == []
+    mark = notebooks.content_hash(nbformat.read(path, 4))
+    assert (folder.parent / "build" / "written" / mark).exists()
+
+
+def test_what_is_accepted_is_signed_only_where_its_rest_was_trusted(
+    path, monkeypatch, tmp_path
+):
+    commit(path.parents[2])
+    monkeypatch.setenv("JUPYTER_DATA_DIR", str(tmp_path / "of a new user"))
+    change(path, lambda nb: nb.cells[2].update(outputs=[FIGURE, WIDGETS]))
+    changed = path.read_text()
+    commit(path.parents[2])
+    Generated().write(path, changed.replace("2.5\\n", "2.6\\n"))
+    assert "2.6\\n" in path.read_text() and trusted(path)
+    assert WIDGET not in path.read_text()
+    path.write_text(changed.replace("<svg/>", "<script/>"))
+    Generated().write(path, path.read_text().replace("2.5\\n", "2.7\\n"))
+    assert "2.7\\n" in path.read_text() and not trusted(path)
+
+
+def test_what_is_not_as_its_source_gives_it_is_not_accepted(folder, path):
+    source = folder / "source" / "01_tiny.md"
+    assert Generated().objection(path) is None
+    source.write_text(TINY + code(""))
+    assert "an empty code cell" in Generated().objection(path)
+    source.write_text(TINY.replace("6 * 7", "6 * 8"))
+    said = Generated().objection(path)
+    assert "its source is not what the source gives" in said
+    change(path, lambda nb: nb.cells[-2].update(source="My own notes."))
+    said = Generated().objection(path)
+    assert "01_tiny.ipynb: changed by hand" in said
+    assert "notebooks/source/01_tiny.md" in said
+    source.write_text("---\njupytext: [")
+    assert "not readable as MyST" in Generated().objection(path)
+    assert "not readable as MyST" in check_numpy(folder)[0]
+    source.unlink()  # so it is not a generated one any more
+    assert Generated().objection(path) is None
+
+
+def test_make_hands_the_answer_on():
+    make = ["make", "--dry-run", "accept", "NOTEBOOK=some.ipynb"]
+    for yes, options in (("X=", []), (Generated.yes, ["--yes"])):
+        said = subprocess.check_output([*make, yes], cwd=sources.ROOT)
+        words = said.decode().split("-m tools.author accept")[1].split()
+        assert words[: len(options) + 1] == [*options, "some.ipynb"]

@@ -1,14 +1,17 @@
-"""What the prose of the lessons promises."""
+"""What the prose of the lessons promises, and what their self-checks say."""
 
 import ast
 import re
 from functools import cache
 
+import nbformat
 import pytest
 from printed import NUMBER
 
 from tools.author import sources
-from tools.quality.in_process import run_lesson
+from tools.frameworks import FRAMEWORKS, why_missing
+from tools.quality import wrong_answers
+from tools.quality.in_process import execute
 
 # What is no measurement is marked so: <!-- unmeasured: 1890 (a date) -->
 MARKED = re.compile(r"<!-- unmeasured:(.*?)-->", re.S)
@@ -52,11 +55,35 @@ def vouched_for(number, values):
 
 
 @cache
+def exercises_of(name):
+    """The exercises of a lesson in NumPy, each with the names before it."""
+    return list(wrong_answers.exercises_of(name, "numpy"))
+
+
+def printed_by(name):
+    """Return {cell id: what it prints}, as stored; solutions are run here."""
+    path = sources.NOTEBOOKS / "numpy" / f"{name}.ipynb"
+    found = {
+        cell.id: "".join(out.get("text", "") for out in cell.outputs)
+        for cell in nbformat.read(path, as_version=4).cells
+        if cell.cell_type == "code"
+    }
+    ids = {cell.source: cell.id for cell in sources.read(name).cells}
+    for _, solutions, check, names in exercises_of(name):
+        names = dict(names)
+        for source in solutions:
+            found[ids[source]] = execute(source, names, "answer")
+        found[ids[check]] = wrong_answers.said_of(check, names)
+        assert found[ids[check]].endswith(": right.\n")
+    return found
+
+
+@cache
 def numbers_shown(name):
     """Return {cell id: the numbers that it prints, sets or asserts}."""
     found = {
-        ran.id: [float(n) for n in NUMBER.findall(plain(ran.printed))]
-        for ran in run_lesson(name, "numpy")
+        key: [float(number) for number in NUMBER.findall(plain(printed))]
+        for key, printed in printed_by(name).items()
     }
     for cell in sources.read(name).cells_of("numpy"):
         if cell.kind == "code":
@@ -154,3 +181,94 @@ def test_a_lesson_opens_and_ends_as_readers_expect(name):
         assert words in text
     assert text.count("**Predict.**") >= 5
     assert text.index("## What you saw") < text.index("## Exercises")
+    first = " ".join(text.partition("### Exercise 1: ")[2].split()[:99])
+    assert "About two minutes" in first and "Change one" in first
+
+
+# What the self-checks say
+
+
+def unjust(name, frameworks=()):
+    """Return what a lesson's checks say of answers, where that is not fair.
+
+    The checks are NumPy's; the answers are its arrays and the frameworks'.
+    """
+    families = "form", "nonsense"
+    found = list(wrong_answers.judge(name, "numpy", families, frameworks))
+    asked = [c for c in sources.read(name).cells if "check" in c.tags]
+    for family in families:
+        judged = {one.exercise for one in found if one.family == family}
+        assert len(judged) == len(asked)
+    return [one for one in found if not one.is_just()]
+
+
+@pytest.mark.parametrize("number", ["01", "02", "05"])
+def test_checks_take_right_answers_in_any_form_and_tell_others_in_words(
+    number,
+):
+    (name,) = [n for n in sources.names() if n.startswith(number)]
+    assert not unjust(name)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", sources.names())
+def test_checks_judge_the_arrays_of_all_frameworks_alike(name):
+    assert not unjust(name, [n for n in FRAMEWORKS if not why_missing(n)])
+
+
+def test_a_fault_in_a_solution_is_planted_and_refused():
+    name, *_ = sources.names()
+    found = list(wrong_answers.judge(name, "numpy", ["changed"]))
+    assert len(found) > 5 and all(one.is_just() for one in found)
+
+
+PLANTED = {  # right numbers, or nearly, by another way than is asked for
+    ("02", 5): """
+def my_loss(w):  # the own pair is kept
+    y_hat = my_weights(keys, keys, w) @ values
+    return np.mean((y_hat - values) ** 2)
+
+
+w_mine = min(np.geomspace(1, 100, 100), key=my_loss)
+""",
+    ("03", 2): """
+def choose_width(loss):  # more than twenty
+    widths = np.geomspace(1, 20, 21)
+    return widths[np.argmin(loss(widths))]
+""",
+    ("04", 3): """
+h_own, loss_own, h_loo, loss_loo = 0.0219, 0.00557, 0.0864, 0.01457
+
+
+def learn_width(keys, values, steps):  # no gradient
+    return (h_own, loss_own) if keys.ndim == 1 else (h_loo, loss_loo)
+""",
+    ("04", 4): """
+distance = ((ball_queries[:, None] - long_keys) ** 2).sum(axis=2)
+dot_weights = softmax(-distance / 2 / 0.5**2)
+per_key = np.zeros(10)
+""",
+    ("04", 6): """
+losses_500 = [np.mean((predict(x_500, w) - y_500) ** 2) for w in ws]
+""",
+    ("05", 3): """
+def pool_by_keys(x_q, x_k, y, w, size):  # all scores at once
+    return softmax(-((w * (x_q[:, None] - x_k)) ** 2) / 2) @ y
+""",
+    ("05", 3, "rows"): """
+def pool_by_keys(x_q, x_k, y, w, size):  # a whole row of scores at once
+    return [softmax(-((w * (q - x_k)) ** 2) / 2) @ y for q in x_q]
+""",
+}
+
+
+@pytest.mark.parametrize("where", PLANTED, ids=str)
+def test_a_check_that_names_a_method_tests_for_it(where):
+    (name,) = [n for n in sources.names() if n.startswith(where[0])]
+    title, solutions, check, names = exercises_of(name)[where[1] - 1]
+    assert title.startswith(f"Exercise {where[1]}:")
+    names = dict(names)
+    for source in (*solutions, PLANTED[where]):
+        execute(source, names, "answer")
+    said = wrong_answers.said_of(check, names)
+    assert ": not yet. " in said and "raised" not in said

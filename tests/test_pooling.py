@@ -18,7 +18,7 @@ from pooling import binned, shared
 from pooling.numpy import attention_pooling as numpy_pooling
 from pooling.numpy import pooling_gradients
 from tools.frameworks import FRAMEWORKS, chosen, why_missing
-from tools.quality.benchmarks import scale
+from tools.quality import scale
 
 ROOT = Path(__file__).resolve().parents[1]
 CHOICE = chosen(os.environ.get("LESSON_FRAMEWORKS", "")) or list(FRAMEWORKS)
@@ -573,16 +573,3 @@ def test_binning_takes_lists_equal_keys_no_queries_and_keeps_the_type():
         out = pool(*arrays, np.float32(4), np.float32(1e-5))
         assert out.dtype == dtype
         assert abs(out - exact(*arrays, 4)).max() < TOLERANCE[dtype]
-
-
-def test_the_benchmarks_table_says_what_failed():
-    good = {"s": 2.0, "MiB": 3.0, "error": 1e-6, "ratio": 0.5}
-    slow = {**good, "s": 200.0}
-    found = {(name, n): good for name in scale.WAYS for n in (10, 100)}
-    found["KeOps", 100] = {"failed": "out of memory"}
-    found["pooling.numpy", 100] = slow
-    rows = scale.table(found).splitlines()
-    assert len({row.count("|") for row in rows}) == 1
-    assert rows[-1].endswith("| out of memory | - |")
-    (ours,) = (row for row in rows if "pooling.numpy" in row)
-    assert ours.endswith("| 0.5 x, 3.0, 1e-06 | n^2.00 |")

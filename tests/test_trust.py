@@ -1,18 +1,16 @@
-"""Which notebooks Jupyter trusts (tools/trust.py), and so shows figures of."""
+"""Which notebooks Jupyter trusts, and so shows figures of."""
 
 import json
 import os
 import shutil
 import subprocess
-import sys
 
 import nbformat
 import pytest
 from nbformat.sign import NotebookNotary
 from nbformat.v4 import new_code_cell, new_notebook, new_output
 
-from tools.author import build
-from tools.author.sources import ROOT
+from tools.author import notebooks, trust
 
 GIT = ("git", "-c", "user.name=a", "-c", "user.email=a@b", "-C")
 HARMLESS = {"image/svg+xml": "<svg/>", "text/plain": "<Figure>"}
@@ -23,7 +21,7 @@ def notebook(data):
     """Return the text of a notebook with one output."""
     shown = new_output("display_data", data)
     cell = new_code_cell("draw()", id="draw", outputs=[shown])
-    return build.dumps(new_notebook(cells=[cell]))
+    return notebooks.dumps(new_notebook(cells=[cell]))
 
 
 def trusted(path):
@@ -32,91 +30,89 @@ def trusted(path):
     return notary.check_signature(nbformat.read(path, as_version=4))
 
 
-def make_lab(folder, **env):
-    """Run, in a checkout, what `make lab` runs before JupyterLab."""
-    return subprocess.run(
-        [sys.executable, "-m", "tools.author.trust"],
-        cwd=folder,
-        env={**os.environ, "PYTHONPATH": str(folder), **env},
-        capture_output=True,
-        text=True,
-    )
+def git(*arguments):
+    subprocess.run([*GIT, *arguments], check=True)
 
 
 @pytest.fixture
 def checkout(tmp_path, monkeypatch):
     """A checkout with three notebooks, and a user who is new to Jupyter."""
     monkeypatch.setenv("JUPYTER_DATA_DIR", str(tmp_path / "data"))
-    folder = tmp_path / "checkout"
-    (folder / "tools" / "nbsight").mkdir(parents=True)
-    for name in ("__init__", "trust", "nbsight/__init__", "nbsight/light"):
-        shutil.copy(ROOT / f"tools/{name}.py", folder / f"tools/{name}.py")
-    (folder / "notebooks" / "numpy").mkdir(parents=True)
+    folder = tmp_path / "checkout" / "notebooks"
+    (folder / "numpy").mkdir(parents=True)
     for number in "123":
-        path = folder / "notebooks" / "numpy" / f"0{number}.ipynb"
+        path = folder / "numpy" / f"0{number}.ipynb"
         path.write_text(notebook({**HARMLESS, "text/plain": number}))
-    subprocess.run(["git", "init", "--quiet", folder], check=True)
-    subprocess.run([*GIT, folder, "add", "--all"], check=True)
-    subprocess.run([*GIT, folder, "commit", "-qm", "Lessons"], check=True)
+    git(folder.parent, "init", "--quiet")
+    git(folder.parent, "add", "--all")
+    git(folder.parent, "commit", "-qm", "Lessons")
     return folder
 
 
-def test_what_is_committed_is_trusted_and_what_others_changed_is_not(checkout):
-    numpy = checkout / "notebooks" / "numpy"
-    elsewhere = checkout.parent / "elsewhere.ipynb"
+def test_what_is_committed_is_trusted_and_what_others_changed_is_not(
+    checkout, capfd
+):
+    numpy, elsewhere = checkout / "numpy", checkout / "../../elsewhere.ipynb"
     hostile = [elsewhere, numpy / "02.ipynb", numpy / "03.ipynb"]
-    hostile += [numpy / "04.ipynb", checkout / "notebooks/my/05.ipynb"]
+    hostile += [numpy / "04.ipynb", checkout / "my" / "05.ipynb"]
     hostile += [numpy / ".ipynb_checkpoints" / "01.ipynb"]
     for number, path in enumerate(hostile):
         path.parent.mkdir(exist_ok=True)
         path.write_text(notebook({**HOSTILE, "text/plain": str(number)}))
     (numpy / "06.ipynb").symlink_to(elsewhere)
-    (checkout / "notebooks" / "jax").symlink_to(checkout.parent)
-    staged = (checkout, "add", numpy / "03.ipynb", numpy / "04.ipynb")
-    subprocess.run([*GIT, *staged], check=True)
-    answer = make_lab(checkout)
-    assert (answer.returncode, answer.stdout, answer.stderr) == (0, "", "")
+    git(checkout, "add", numpy / "03.ipynb", numpy / "04.ipynb")
+    trust.published(checkout)
+    assert capfd.readouterr() == ("", "")
     assert trusted(numpy / "01.ipynb")
     for path in (*hostile, numpy / "06.ipynb"):
         assert not trusted(path), path
-    subprocess.run([*GIT, checkout, "checkout", "-q", "HEAD", "."], check=True)
+    git(checkout, "checkout", "-q", "HEAD", ".")
     assert trusted(numpy / "02.ipynb")
 
 
-def test_a_notebook_with_the_line_ends_of_windows_is_trusted(checkout):
-    subprocess.run([*GIT, checkout, "config", "core.autocrlf", "true"])
-    path = checkout / "notebooks" / "numpy" / "01.ipynb"
-    path.write_bytes(path.read_bytes().replace(b"\n", b"\r\n"))
-    assert make_lab(checkout).returncode == 0
-    assert trusted(path)
+def test_another_revision_is_trusted_on_request(checkout):
+    path = checkout / "numpy" / "04.ipynb"
+    path.write_text(notebook({**HARMLESS, "text/plain": "4"}))
+    git(checkout, "add", "--all")
+    git(checkout, "commit", "-qm", "More")
+    trust.published(checkout, "HEAD~1")
+    assert trusted(checkout / "numpy" / "01.ipynb") and not trusted(path)
 
 
-def test_a_broken_notebook_is_passed_over(checkout):
-    numpy = checkout / "notebooks" / "numpy"
+def test_a_broken_notebook_a_link_and_line_ends_of_windows_do_no_harm(
+    checkout, capfd
+):
+    numpy = checkout / "numpy"
     (numpy / "00.ipynb").write_text("<<<<<<< HEAD")
     (numpy / "02.ipynb").write_text("[]")
-    subprocess.run([*GIT, checkout, "add", "--all"], check=True)
-    subprocess.run([*GIT, checkout, "commit", "-qm", "Oh"], check=True)
-    answer = make_lab(checkout)
-    assert (answer.returncode, answer.stderr) == (0, "")
-    assert trusted(numpy / "03.ipynb")
+    (numpy / "06.ipynb").symlink_to("../../../elsewhere.ipynb")
+    git(checkout, "add", "--all")
+    git(checkout, "commit", "-qm", "Oh")
+    git(checkout, "config", "core.autocrlf", "true")
+    path = numpy / "01.ipynb"
+    path.write_bytes(path.read_bytes().replace(b"\n", b"\r\n"))
+    trust.published(checkout)
+    assert capfd.readouterr() == ("", "")
+    assert trusted(path) and trusted(numpy / "03.ipynb")
 
 
-def test_where_nothing_can_be_signed_one_line_says_so(checkout, tmp_path):
+def test_where_nothing_can_be_signed_one_line_says_so(
+    checkout, tmp_path, monkeypatch, capfd
+):
     (tmp_path / "file").touch()
     (tmp_path / "data" / "notebook_secret").mkdir(parents=True)
     for data in ("file", "data"):
-        answer = make_lab(checkout, JUPYTER_DATA_DIR=str(tmp_path / data))
-        assert answer.returncode == 0
-        (line,) = answer.stderr.splitlines()
+        monkeypatch.setenv("JUPYTER_DATA_DIR", str(tmp_path / data))
+        trust.published(checkout)
+        (line,) = capfd.readouterr().err.splitlines()
         assert line.startswith("Jupyter may hide stored figures: ")
-    without = [make_lab(checkout, PATH=str(tmp_path))]
-    shutil.rmtree(checkout / ".git")
-    without.append(make_lab(checkout))
-    for answer in without:
-        assert (answer.returncode, answer.stderr) == (0, "")
-        assert "jupyter trust" in answer.stdout
-        assert len(answer.stdout.splitlines()) == 1
+    monkeypatch.setenv("JUPYTER_DATA_DIR", str(tmp_path / "new"))
+    shutil.rmtree(checkout.parent / ".git")
+    trust.published(checkout)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    trust.published(checkout)
+    lines = capfd.readouterr().out.splitlines()
+    assert len(lines) == 2 and all("jupyter trust" in line for line in lines)
 
 
 def test_what_a_build_writes_is_trusted_and_no_build_stops_at_that(
@@ -125,12 +121,12 @@ def test_what_a_build_writes_is_trusted_and_no_build_stops_at_that(
     figure = HARMLESS | {"application/json": {"dpi": 100.0}}
     made = nbformat.reads(notebook(figure), as_version=4)
     monkeypatch.setenv("JUPYTER_DATA_DIR", str(tmp_path / "data"))
-    path = tmp_path / "numpy" / "01.ipynb"
-    build.put_in_place(made, path, tmp_path / "build")
+    path = tmp_path / "notebooks" / "numpy" / "01.ipynb"
+    notebooks.put_in_place(made, path)
     assert trusted(path)
     path.unlink()
     (tmp_path / "file").touch()
     monkeypatch.setenv("JUPYTER_DATA_DIR", str(tmp_path / "file"))
-    build.put_in_place(made, path, tmp_path / "build")
+    notebooks.put_in_place(made, path)
     assert json.loads(path.read_text())["cells"]
     assert "may hide" in capsys.readouterr().err

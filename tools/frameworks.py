@@ -17,8 +17,6 @@ class Framework:
     module: str  # what its notebooks import
     wheels: str = ""  # where it can be installed, when not everywhere
     holds_back: bool = False  # wants old releases of what others use, too
-    pythons: tuple = ("3.11", "3.12", "3.13")  # where CI runs it, and on
-    systems: tuple = ("ubuntu-latest", "macos-latest", "windows-latest")
 
 
 FRAMEWORKS = {
@@ -33,8 +31,6 @@ FRAMEWORKS = {
             "mxnet",
             wheels="MXNet 1.9.1 has wheels for Linux and Intel Macs only",
             holds_back=True,
-            pythons=("3.11", "3.12"),
-            systems=("ubuntu-latest",),
         ),
         Framework(
             "jax", "JAX", "jax", wheels="JAX has no wheels for Intel Macs"
@@ -43,14 +39,14 @@ FRAMEWORKS = {
 }
 
 
-def why_missing(name):
-    """Say in one line why a framework cannot be used here, or return None.
+def why_missing(name: str) -> str | None:
+    """Say in one line why a framework cannot be used here, and the remedy.
 
     Args:
         name: a key of ``FRAMEWORKS``.
 
     Returns:
-        None when the framework is installed, else the reason and the remedy.
+        None when the framework is installed.
     """
     framework = FRAMEWORKS[name]
     found = importlib.util.find_spec(framework.module)
@@ -63,7 +59,7 @@ def why_missing(name):
     )
 
 
-def chosen(text):
+def chosen(text: str) -> list[str] | None:
     """Read a choice of frameworks such as ``"numpy pytorch"``.
 
     Args:

@@ -2,8 +2,6 @@
 
 import itertools
 import re
-import subprocess
-import sys
 import zipfile
 from html.parser import HTMLParser
 from pathlib import Path
@@ -11,19 +9,18 @@ from urllib.parse import unquote, urlsplit
 
 import nbformat
 import pytest
-
-pytest.importorskip("playwright")
-from axe_playwright_python.sync_playwright import Axe
+from reader import Reader, barriers
 
 from tools.author import sources
+from tools.book import site
 from tools.book.pages import stored
 from tools.frameworks import FRAMEWORKS
 
 NAMES = sources.names()
-PAGES = ["index", *NAMES, "learning", "teaching", "agreement"]
-PAGES += ["what_the_sources_get_wrong", "search"]
-LESSON = NAMES[1]
-PHONE = {"width": 390, "height": 844, "has_touch": True}
+OTHERS = ["index", "learning", "teaching", "agreement", "search"]
+OTHERS.append("what_the_sources_get_wrong")
+SHORT, LESSON = NAMES[:2]
+PHONE = {"width": 390, "height": 844}
 SHOWN = ".sd-tab-set.frameworks:not(details *) > .sd-tab-content"
 
 
@@ -31,13 +28,75 @@ SHOWN = ".sd-tab-set.frameworks:not(details *) > .sd-tab-content"
 def book(tmp_path_factory):
     """Build the whole book from nothing."""
     folder = tmp_path_factory.mktemp("build")
-    make(folder)
+    site.build(folder)
     return folder / "book"
 
 
-def make(folder):
-    command = [sys.executable, "-m", "tools.book", "--folder", str(folder)]
-    subprocess.run(command, check=True, cwd=sources.ROOT)
+@pytest.fixture(scope="module", params=[*NAMES, *OTHERS])
+def reader(request, browser, book):
+    """Open each page once, for all that is asked of every page."""
+    reader = Reader(browser)
+    reader.name = request.param
+    reader.open(book / f"{reader.name}.html")
+    yield reader
+    reader.context.close()
+
+
+@pytest.fixture(scope="module")
+def lesson(browser, book):
+    """Open a lesson once, for those who press its buttons."""
+    reader = Reader(browser, width=1920)
+    yield reader.open(book / f"{LESSON}.html")
+    reader.context.close()
+
+
+def test_a_page_asks_nobody_else_and_says_no_error(reader):
+    reader.page.wait_for_load_state("networkidle")
+    assert reader.outside == []
+    assert reader.errors == []
+
+
+def test_every_figure_has_a_text_of_its_own(reader):
+    texts = reader.page.evaluate(
+        "[...document.querySelectorAll('img')].map((i) => i.alt)"
+    )
+    assert all(len(text) > 40 for text in texts)
+
+
+def test_a_page_has_no_serious_barrier(reader):
+    # Colours are the same in all lessons, and to look at all takes long.
+    skip = reader.name in NAMES and reader.name != LESSON
+    contrast = {"color-contrast": {"enabled": not skip}}
+    assert barriers(reader.page, rules=contrast) == []
+    if not skip:
+        reader.page.emulate_media(color_scheme="dark")
+        assert barriers(reader.page, runOnly=["color-contrast"]) == []
+        reader.page.emulate_media(color_scheme="light")
+
+
+def test_a_phone_needs_no_sideways_scrolling(reader):
+    page = reader.page
+    page.set_viewport_size(PHONE)
+    side = page.locator(".frameworks-bar .side")
+    for _ in range(1 + side.count()):  # one framework, then two
+        wide = page.evaluate("document.documentElement.scrollWidth")
+        assert wide <= PHONE["width"]
+        # Formulas scroll by themselves; nothing else sticks out of the page.
+        outside = page.evaluate(
+            """() => [...document.querySelectorAll(
+            "article p, article li, article img, article h1, article h2,"
+            + "article mjx-container[display], article details")]
+            .filter((part) => part.checkVisibility())
+            .filter((part) => part.getBoundingClientRect().right > innerWidth)
+            .filter((part) => !part.closest("table"))
+            .map((part) => part.outerHTML.slice(0, 80))"""
+        )
+        assert outside == []
+        # What scrolls is reached by keyboard.
+        rule = ["scrollable-region-focusable"]
+        assert barriers(page, runOnly=rule) == []
+        if side.count():
+            side.click()
 
 
 def shown(page):
@@ -55,31 +114,42 @@ def bar(page, text):
     )
 
 
-def test_one_click_switches_every_set_of_tabs(book, visit):
-    page = visit().open(book / f"{LESSON}.html")
-    assert shown(page) == ["numpy"]
+def test_one_click_switches_every_set_of_tabs_and_the_address(lesson):
+    assert shown(lesson) == ["numpy"]
     for name, framework in FRAMEWORKS.items():
-        bar(page, framework.title).click()
-        assert shown(page) == [name]
-    label = page.locator(".sd-tab-set.frameworks > label", has_text="PyTorch")
-    label.nth(2).click()
-    assert shown(page) == ["pytorch"]
+        bar(lesson, framework.title).click()
+        assert shown(lesson) == [name]
+        assert lesson.url.endswith(f"?framework={name}")
+    tabs = lesson.locator(".sd-tab-set.frameworks > label", has_text="PyTorch")
+    tabs.nth(2).click()
+    assert shown(lesson) == ["pytorch"]
 
 
-def test_tabs_answer_to_the_keyboard(book, visit):
-    page = visit().open(book / f"{LESSON}.html")
-    page.locator(".sd-tab-set.frameworks > input").first.focus()
-    page.keyboard.press("ArrowRight")
-    assert shown(page) == ["pytorch"]
+def test_tabs_answer_to_the_keyboard(lesson):
+    bar(lesson, "NumPy").click()
+    lesson.locator(".sd-tab-set.frameworks > input").first.focus()
+    lesson.keyboard.press("ArrowRight")
+    assert shown(lesson) == ["pytorch"]
+
+
+def test_the_bar_adds_and_takes_away_columns(lesson):
+    bar(lesson, "NumPy").click()
+    for pressed, expected in (
+        ("Side by side", ["numpy", "pytorch"]),
+        ("MXNet", ["numpy", "pytorch", "mxnet"]),
+        ("NumPy", ["pytorch", "mxnet"]),
+        ("Side by side", ["pytorch"]),
+    ):
+        bar(lesson, pressed).click()
+        assert shown(lesson) == expected
 
 
 def test_the_choice_is_remembered_on_other_pages_and_later(book, visit):
     reader = visit()
-    page = reader.open(book / f"{LESSON}.html")
-    bar(page, "TensorFlow").click()
+    bar(reader.open(book / f"{SHORT}.html"), "TensorFlow").click()
     assert shown(reader.open(book / f"{NAMES[2]}.html")) == ["tensorflow"]
     later = reader.context.new_page()
-    later.goto((book / f"{LESSON}.html").as_uri())
+    later.goto((book / f"{SHORT}.html").as_uri())
     assert shown(later) == ["tensorflow"]
 
 
@@ -89,30 +159,23 @@ def test_links_carry_the_choice_where_nothing_is_remembered(book, visit):
         "Storage.prototype.getItem = Storage.prototype.setItem ="
         "() => { throw new Error('forbidden'); };"
     )
-    page = reader.open(book / f"{LESSON}.html")
+    page = reader.open(book / f"{SHORT}.html")
     bar(page, "MXNet").click()
     page.locator(".related-pages a.next-page").click()
     page.wait_for_load_state("load")
     assert shown(page) == ["mxnet"]
 
 
-@pytest.mark.parametrize(
-    ("query", "expected"),
-    [
-        ("?framework=pytorch", ["pytorch"]),
-        ("?framework=MXNet", ["mxnet"]),
-        ("?framework=fortran", ["numpy"]),
-        ("?framework=pytorch,numpy", ["numpy", "pytorch"]),
-    ],
-)
-def test_an_address_carries_the_choice(book, visit, query, expected):
-    assert shown(visit().open(book / f"{LESSON}.html", query)) == expected
-
-
-def test_a_choice_stands_in_the_address(book, visit):
-    page = visit().open(book / f"{LESSON}.html")
-    bar(page, "PyTorch").click()
-    assert page.url.endswith("?framework=pytorch")
+def test_an_address_carries_the_choice(book, visit):
+    reader = visit()
+    for query, expected in (
+        ("fortran", ["numpy"]),
+        ("pytorch", ["pytorch"]),
+        ("MXNet", ["mxnet"]),
+        ("pytorch,numpy", ["numpy", "pytorch"]),
+    ):
+        page = reader.open(book / f"{SHORT}.html", f"?framework={query}")
+        assert shown(page) == expected
 
 
 def boxes(page):
@@ -128,49 +191,65 @@ def boxes(page):
     )
 
 
-@pytest.mark.parametrize("names", ["pytorch,numpy", "numpy,tensorflow,mxnet"])
-def test_side_by_side_puts_code_and_figures_in_columns(book, visit, names):
-    page = visit(1920).open(book / f"{LESSON}.html", f"?framework={names}")
+def test_side_by_side_has_columns_and_on_a_phone_stacks(book, visit):
+    reader = visit(width=1920)
+    query = "?framework=numpy,tensorflow,mxnet"
+    page = reader.open(book / f"{LESSON}.html", query)
     for row in boxes(page):
-        assert len(row) == len(names.split(","))
+        assert len(row) == 3
         assert len({round(box["top"]) for box in row}) == 1
         for left, right in itertools.pairwise(row):
             assert left["right"] <= right["left"]
+    assert barriers(page, rules={"color-contrast": {"enabled": False}}) == []
+    page.set_viewport_size(PHONE)
+    for column in boxes(page):
+        assert len({box["left"] for box in column}) == 1
+        for upper, lower in itertools.pairwise(column):
+            assert upper["bottom"] <= lower["top"]
 
 
-def test_side_by_side_stacks_on_a_phone(book, visit):
-    reader = visit(**PHONE)
-    page = reader.open(book / f"{LESSON}.html", "?framework=numpy,pytorch")
-    for upper, lower in boxes(page):
-        assert upper["bottom"] <= lower["top"]
-        assert upper["left"] == lower["left"]
+def test_code_has_a_copy_button_and_printed_text_has_none(lesson):
+    assert lesson.locator("div.cell button.copybtn").count() > 50
+    assert lesson.locator("div.output button.copybtn").count() == 0
 
 
-def test_the_bar_adds_and_takes_away_columns(book, visit):
-    page = visit(1920).open(book / f"{LESSON}.html")
-    bar(page, "Side by side").click()
-    assert shown(page) == ["numpy", "pytorch"]
-    bar(page, "MXNet").click()
-    assert shown(page) == ["numpy", "pytorch", "mxnet"]
-    bar(page, "NumPy").click()
-    assert shown(page) == ["pytorch", "mxnet"]
-    bar(page, "Side by side").click()
-    assert shown(page) == ["pytorch"]
+def test_dark_pages_are_dark_and_figures_stay_on_white(lesson):
+    lesson.emulate_media(color_scheme="dark")
+    colour = "(part) => getComputedStyle(part).backgroundColor"
+    rgb = re.findall(r"\d+", lesson.locator("body").evaluate(colour))
+    assert max(map(int, rgb[:3])) < 60
+    picture = lesson.locator("img.picture").first
+    assert picture.evaluate(colour) == "rgb(255, 255, 255)"
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_a_page_shows_what_the_notebooks_hold(book, name):
-    lesson = sources.read(name)
-    text = words((book / f"{name}.html").read_text("utf-8"))
-    for framework, cells in stored(lesson).items():
-        for cell in lesson.cells_of(framework):
-            if {"solution", "check"} & set(cell.tags):
-                continue  # their outputs are for those who run them
-            for output in cells[cell.id]:
-                printed = " ".join(output.get("text", "").split())
-                assert printed in text, (framework, cell.id)
-            if cell.kind == "code":
-                assert " ".join(cell.source.split()) in text, cell.id
+def test_a_page_prints_without_bars_and_buttons(lesson):
+    lesson.emulate_media(media="print")
+    assert not lesson.locator(".frameworks-bar").is_visible()
+    assert lesson.locator("article h1").is_visible()
+    lesson.emulate_media(media="screen")
+
+
+def test_the_live_figure_starts_where_the_notebook_is_and_moves(lesson):
+    figure = lesson.locator(".live-figure")
+    path = sources.NOTEBOOKS / "numpy" / f"{LESSON}.ipynb"
+    said = re.search(r"Live\(.*\): (leave-one-out.* keys)", path.read_text())
+    status = figure.get_by_role("status")
+    status.get_by_text(said[1]).wait_for()
+    figure.get_by_role("slider", name="w, the inverse width").focus()
+    lesson.keyboard.press("End")
+    status.get_by_text("w = 100,").wait_for()
+    assert said[1] not in status.inner_text()
+
+
+def test_search_finds_a_lesson(book, visit):
+    reader = visit()
+    page = reader.open(book / "search.html", "?q=Epanechnikov")
+    page.wait_for_selector("#search-results li a")
+    assert "04 Kernels" in page.locator("#search-results").inner_text()
+    assert not reader.errors
+
+
+# What needs no browser, but the whole book.
 
 
 def words(html):
@@ -182,23 +261,26 @@ def words(html):
     return " ".join("".join(collected).split())
 
 
-def test_prose_and_equal_outputs_stand_there_once(book):
-    html = (book / f"{LESSON}.html").read_text("utf-8")
-    text = words(html)
-    lesson = sources.read(LESSON)
-    outputs = stored(lesson)
-    for cell in lesson.cells:
-        if cell.frameworks or {"check", "solution"} & set(cell.tags):
-            continue
-        if cell.kind == "code":
-            assert text.count(" ".join(cell.source.split())) == 1
-        found = [cells[cell.id] for cells in outputs.values()]
-        for output in found[0]:
+@pytest.mark.parametrize("name", NAMES)
+def test_a_page_shows_what_the_notebooks_hold_and_what_is_equal_once(
+    book, name
+):
+    source = sources.read(name)
+    text = words((book / f"{name}.html").read_text("utf-8"))
+    outputs = stored(source)
+    for cell in source.cells:
+        if cell.kind != "code" or {"solution", "check"} & set(cell.tags):
+            continue  # their outputs are for those who run them
+        code = " ".join(cell.source.split())
+        assert code in text, cell.id
+        assert cell.frameworks or text.count(code) == 1, cell.id
+        found = [outputs[n][cell.id] for n in cell.frameworks or FRAMEWORKS]
+        for output in itertools.chain(*found):
             printed = " ".join(output.get("text", "").split())
-            if len(printed) > 20 and all(f == found[0] for f in found):
-                assert text.count(printed) == 1, cell.id
-    sentence = "It is right on average and wrong almost everywhere"
-    assert text.count(sentence) == 1
+            assert printed in text, cell.id
+            if not cell.frameworks and len(printed) > 20:
+                equal = all(other == found[0] for other in found)
+                assert not equal or text.count(printed) == 1, cell.id
 
 
 def test_the_agreement_page_says_what_the_notebooks_print(book):
@@ -251,15 +333,6 @@ def test_no_link_is_broken(book):
     assert not broken
 
 
-def test_every_figure_has_a_text_of_its_own(book, visit):
-    for name in PAGES:
-        page = visit().open(book / f"{name}.html")
-        texts = page.evaluate(
-            "[...document.querySelectorAll('img')].map((i) => i.alt)"
-        )
-        assert all(len(text) > 40 for text in texts), name
-
-
 def test_every_framework_can_be_taken_home_whole(book):
     for framework in FRAMEWORKS:
         path = book / "notebooks" / f"attention-pooling-{framework}.zip"
@@ -278,112 +351,11 @@ def test_every_framework_can_be_taken_home_whole(book):
             assert link in taken.cells[0].source
 
 
-def test_search_finds_a_lesson(book, visit):
-    reader = visit()
-    page = reader.open(book / "search.html", "?q=Epanechnikov")
-    page.wait_for_selector("#search-results li a")
-    assert "04 Kernels" in page.locator("#search-results").inner_text()
-    assert not reader.errors
-
-
-def test_code_has_a_copy_button_and_printed_text_has_none(book, visit):
-    page = visit().open(book / f"{LESSON}.html")
-    assert page.locator("div.cell button.copybtn").count() > 50
-    assert page.locator("div.output button.copybtn").count() == 0
-
-
-@pytest.mark.parametrize("name", PAGES)
-def test_a_page_asks_nobody_else_and_says_no_error(book, visit, name):
-    reader = visit()
-    page = reader.open(book / f"{name}.html")
-    page.wait_for_timeout(300)
-    assert reader.outside == []
-    assert reader.errors == []
-
-
-@pytest.mark.parametrize("name", PAGES)
-def test_a_phone_needs_no_sideways_scrolling(book, visit, name):
-    for query in ("", "?framework=numpy,pytorch"):
-        page = visit(**PHONE).open(book / f"{name}.html", query)
-        wide = page.evaluate("document.documentElement.scrollWidth")
-        assert wide <= PHONE["width"]
-        # Formulas scroll by themselves; nothing else sticks out of the page.
-        outside = page.evaluate(
-            """() => [...document.querySelectorAll(
-            "article p, article li, article img, article h1, article h2,"
-            + "article mjx-container[display], article details")]
-            .filter((part) => part.checkVisibility())
-            .filter((part) => part.getBoundingClientRect().right > innerWidth)
-            .filter((part) => !part.closest("table"))
-            .map((part) => part.outerHTML.slice(0, 80))"""
-        )
-        assert outside == []
-
-
-def test_the_live_figure_starts_where_the_notebook_is_and_moves(book, visit):
-    reader = visit()
-    page = reader.open(book / f"{LESSON}.html")
-    figure = page.locator(".live-figure")
-    path = sources.NOTEBOOKS / "numpy" / f"{LESSON}.ipynb"
-    stored = re.search(r"Live\(.*\): (leave-one-out.* keys)", path.read_text())
-    status = figure.get_by_role("status")
-    status.get_by_text(stored[1]).wait_for()
-    slider = figure.get_by_role("slider", name="w, the inverse width")
-    slider.focus()
-    page.keyboard.press("End")
-    status.get_by_text("w = 100,").wait_for()
-    assert stored[1] not in status.inner_text()
-    assert reader.errors == []
-
-
-def barriers(page, **options):
-    """Return what axe calls serious or critical: rule, first place, count."""
-    page.evaluate(
-        "document.querySelectorAll('details').forEach((d) => d.open = true)"
-    )
-    result = Axe().run(page, options=options)
-    return [
-        (rule["id"], rule["nodes"][0]["html"][:200], len(rule["nodes"]))
-        for rule in result.response["violations"]
-        if rule["impact"] in ("serious", "critical")
-    ]
-
-
-@pytest.mark.parametrize("name", PAGES)
-def test_a_page_has_no_serious_barrier(book, visit, name):
-    path = book / f"{name}.html"
-    assert barriers(visit().open(path)) == []
-    assert barriers(visit(**PHONE).open(path)) == []
-    page = visit(color_scheme="dark").open(path)
-    assert barriers(page, runOnly=["color-contrast"]) == []
-
-
-def test_columns_have_no_serious_barrier(book, visit):
-    path = book / f"{NAMES[0]}.html"
-    assert barriers(visit(1920).open(path, "?framework=mxnet,numpy")) == []
-
-
-def test_dark_pages_are_dark_and_figures_stay_on_white(book, visit):
-    page = visit(color_scheme="dark").open(book / f"{LESSON}.html")
-    colour = "(part) => getComputedStyle(part).backgroundColor"
-    rgb = re.findall(r"\d+", page.locator("body").evaluate(colour))
-    assert max(map(int, rgb[:3])) < 60
-    picture = page.locator("img.picture").first
-    assert picture.evaluate(colour) == "rgb(255, 255, 255)"
-
-
 def test_a_second_build_gives_the_same_bytes(book, tmp_path):
-    make(tmp_path)
+    site.build(tmp_path)
     first, second = (
         {p.relative_to(f): p.read_bytes() for p in f.rglob("*") if p.is_file()}
         for f in (book, tmp_path / "book")
     )
     assert set(first) == set(second)
     assert [p for p in first if first[p] != second[p]] == []
-
-
-def test_a_page_prints_without_bars_and_buttons(book, visit):
-    page = visit().open(book / f"{LESSON}.html")
-    page.emulate_media(media="print")
-    assert not page.locator(".frameworks-bar").is_visible()
-    assert page.locator("article h1").is_visible()

@@ -3,199 +3,127 @@
 import contextlib
 import json
 import re
-import signal
 import socket
 import subprocess
 import sys
-import time
-import uuid
+import threading
+from collections import namedtuple
 
 import psutil
 import pytest
 import requests
 import websocket
-
-from tools.author.sources import ROOT
+from jupyter_client.session import Session
+from requests.cookies import get_cookie_header
 
 NAMES = ("ada", "bob", "cyd")
 TEACHER = "tess"
+Hub = namedtuple("Hub", "process command state port url passwords")
 
 
-class Hub:
-    """A running hub, and where it keeps what it keeps."""
-
-    def __init__(self, folder):
-        self.state = folder / "state"
-        self.log = folder / "hub.log"
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port = free.getsockname()[1]
-        self.url = f"http://127.0.0.1:{self.port}"
-        names = folder / "class.txt"
-        names.write_text("\n".join(NAMES))
-        self.command = [
-            *(sys.executable, "-m", "tools.classroom.hub", "--names", names),
-            *("--teacher", TEACHER, "--frameworks", "numpy"),
-            *("--port", str(self.port), "--state", self.state),
-        ]
-        with self.log.open("w") as stream:
-            self.process = subprocess.Popen(
-                self.command, cwd=ROOT, stdout=stream, stderr=stream
-            )
-        for _ in range(600):
-            if "JupyterHub is now running" in self.log.read_text():
-                return
-            if self.process.poll() is not None:
+@pytest.fixture(scope="session")
+def hub(tmp_path_factory):
+    """Start the hub as `make hub` does, and stop it in the end."""
+    folder = tmp_path_factory.mktemp("hub")
+    (folder / "class.txt").write_text("\n".join(NAMES))
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = [sys.executable, "-m", "tools.classroom", "hub"]
+    command += ["--names", folder / "class.txt", "--teacher", TEACHER]
+    command += ["--frameworks", "numpy", "--port", str(port)]
+    command += ["--state", folder / "state"]
+    kept = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
+    with subprocess.Popen(command, text=True, **kept) as process:
+        log = []
+        for line in process.stdout:
+            log.append(line)
+            if "JupyterHub is now running" in line:
                 break
-            time.sleep(0.2)
-        self.stop()
-        pytest.fail(self.log.read_text())
-
-    def passwords(self):
-        lines = (self.state / "passwords.txt").read_text().splitlines()
-        return dict(line.split("\t") for line in lines)
-
-    def stop(self):
-        self.process.send_signal(signal.SIGTERM)
-        self.process.wait(60)
+        else:
+            pytest.fail("".join(log))
+        rest = threading.Thread(target=log.extend, args=[process.stdout])
+        rest.start()
+        slips = (folder / "state" / "passwords.txt").read_text().split()
+        passwords = dict(zip(slips[::2], slips[1::2], strict=True))
+        url, state = f"http://127.0.0.1:{port}", folder / "state"
+        yield Hub(process, command, state, port, url, passwords)
+        process.terminate()
+        rest.join()
 
 
 class Student:
     """Somebody in front of a browser: cookies, forms and web sockets."""
 
     def __init__(self, hub, name):
-        self.hub, self.name = hub, name
-        self.web = requests.Session()
-        self.home = f"{hub.url}/user/{name}/"
+        self.hub, self.name, self.web = hub, name, requests.Session()
+        self.path = f"/user/{name}/"
 
-    def log_in(self, password=None):
-        """Send the form; return the page that comes."""
+    def log_in(self, password):
+        """Send the form."""
         page = self.web.get(f"{self.hub.url}/hub/login")
         xsrf = re.search(r'name="_xsrf" value="([^"]+)"', page.text)[1]
-        return self.web.post(
-            f"{self.hub.url}/hub/login",
-            data={
-                "username": self.name,
-                "password": password or self.hub.passwords()[self.name],
-                "_xsrf": xsrf,
-            },
-        )
+        sent = {"username": self.name, "password": password, "_xsrf": xsrf}
+        self.web.post(f"{self.hub.url}/hub/login", data=sent)
 
     def come(self):
-        """Log in and wait for the server; return the seconds that took."""
-        begun = time.monotonic()
-        self.log_in()
-        while time.monotonic() < begun + 100:
-            page = self.web.get(self.home + "lab")
-            if page.ok and page.url.startswith(self.home):
-                return time.monotonic() - begun
-            time.sleep(0.3)
-        raise AssertionError(self.hub.log.read_text()[-3000:])
+        """Log in, and wait for the server as the hub's page does."""
+        self.log_in(self.hub.passwords[self.name])
+        path = f"/hub/api/users/{self.name}/server/progress"
+        xsrf = self.web.cookies.get("_xsrf", path="/hub/")
+        answer = self.web.get(self.hub.url + path, params={"_xsrf": xsrf})
+        assert '"ready": true' in answer.text
+        assert self.ask("GET", "lab").ok
 
     def leave(self):
         """Log out, and wait until the server has stopped."""
-        assert self.processes()  # so it sees those that run
+        running = self.servers()
+        assert running  # so it sees those that run
         self.web.get(f"{self.hub.url}/hub/logout")
         self.web.cookies.clear()
-        for _ in range(100):
-            if not self.processes():
-                return
-            time.sleep(0.1)
-        raise AssertionError(f"{self.name}'s server still runs")
+        assert not psutil.wait_procs(running, timeout=30)[1]
 
-    def processes(self):
-        """Return the command lines of the student's servers."""
-        started = psutil.Process(self.hub.process.pid).children(recursive=True)
-        lines = []
-        for process in started:
-            with contextlib.suppress(psutil.Error):  # it may have gone
-                lines.append(" ".join(process.cmdline()))
-        return [line for line in lines if f"/{self.name}/server.sock" in line]
+    def servers(self):
+        """Return the processes of the student's server."""
+        found = []
+        for process in psutil.Process(self.hub.process.pid).children(True):
+            with contextlib.suppress(psutil.Error, IndexError):  # it went
+                if f"/{self.name}/server.sock" in process.cmdline()[-1]:
+                    found.append(process)
+        return found
 
     def ask(self, method, path, **options):
         """Send a request to the student's own server, or to another's."""
-        where = f"/user/{self.name}/"
-        token = [
-            cookie.value
-            for cookie in self.web.cookies
-            if cookie.name == "_xsrf" and cookie.path == where
-        ]
-        return self.web.request(
-            method,
-            self.hub.url + path if path.startswith("/") else self.home + path,
-            headers={"X-XSRFToken": token[0]} if token else {},
-            **options,
-        )
+        url = self.hub.url + (path if path[0] == "/" else self.path + path)
+        xsrf = self.web.cookies.get("_xsrf", path=self.path)
+        headers = {"X-XSRFToken": xsrf}
+        return self.web.request(method, url, headers=headers, **options)
 
     def read(self, path):
-        """Return a file's model by the contents API."""
+        """Return a file's or a folder's content by the contents API."""
         answer = self.ask("GET", f"api/contents/{path}")
         assert answer.ok, (path, answer.status_code)
-        return answer.json()
+        return answer.json()["content"]
 
-    def save(self, path, kind, content):
-        """Save a file by the contents API, as JupyterLab does."""
-        model = {"type": kind, "content": content}
-        model["format"] = "json" if kind == "notebook" else "text"
-        answer = self.ask("PUT", f"api/contents/{path}", json=model)
-        assert answer.ok, answer.text
-
-    def run(self, *cells, path="lessons"):
-        """Run cells in a fresh kernel; return what they print and raise.
-
-        Args:
-            cells: sources.
-            path: the folder to run in.
-
-        Returns:
-            A list with a pair per cell: what it printed, and the name of the
-            exception that it raised, or "".
-        """
+    def run(self, source, path=""):
+        """Run a cell in a fresh kernel; return what it prints, and raises."""
         asked = {"name": "python3", "path": f"{path}/some.ipynb"}
         kernel = self.ask("POST", "api/kernels", json=asked).json()["id"]
-        cookies = "; ".join(
-            f"{cookie.name}={cookie.value}"
-            for cookie in self.web.cookies
-            if cookie.path in ("/", f"/user/{self.name}/")
-        )
-        line = websocket.create_connection(
-            f"{self.home}api/kernels/{kernel}/channels".replace("http", "ws"),
-            cookie=cookies,
-            origin=self.hub.url,
-            timeout=90,
-        )
-        try:
-            return [execute(line, cell) for cell in cells]
-        finally:
-            line.close()
-            self.ask("DELETE", f"api/kernels/{kernel}")
-
-
-def execute(line, source):
-    """Send one cell over a kernel's web socket and collect what it gives."""
-    name, printed, error = uuid.uuid4().hex, "", ""
-    header = {"msg_id": name, "msg_type": "execute_request", "version": "5.3"}
-    header |= {"username": "", "session": name}
-    content = {"code": source, "silent": False, "allow_stdin": False}
-    content |= {"store_history": True, "user_expressions": {}}
-    message = {"header": header, "parent_header": {}, "metadata": {}}
-    line.send(json.dumps(message | {"channel": "shell", "content": content}))
-    while True:
-        answer = json.loads(line.recv())
-        if answer["parent_header"].get("msg_id") != name:
-            continue
-        content = answer["content"]
-        if answer["msg_type"] == "stream":
-            printed += content["text"]
-        elif answer["msg_type"] == "error":
-            error = content["ename"]
-        elif content.get("execution_state") == "idle":
-            return printed, error
-
-
-@pytest.fixture(scope="session")
-def hub(tmp_path_factory):
-    """Start the hub as `make hub` does, and stop it in the end."""
-    hub = Hub(tmp_path_factory.mktemp("hub"))
-    yield hub
-    hub.stop()
+        url = f"{self.hub.url}{self.path}api/kernels/{kernel}/channels"
+        sent = get_cookie_header(self.web.cookies, requests.Request(url=url))
+        url, origin = url.replace("http", "ws"), self.hub.url
+        line = websocket.create_connection(url, cookie=sent, origin=origin)
+        content = {"code": source, "silent": False, "store_history": False}
+        content |= {"allow_stdin": False, "user_expressions": {}}
+        message = Session().msg("execute_request", content)
+        printed = error = state = ""
+        with contextlib.closing(line):
+            line.send(json.dumps(message | {"channel": "shell"}, default=str))
+            while state != "idle":
+                answer = json.loads(line.recv())
+                if answer["parent_header"].get("msg_id") == message["msg_id"]:
+                    printed += answer["content"].get("text", "")
+                    error = answer["content"].get("ename", error)
+                    state = answer["content"].get("execution_state")
+        self.ask("DELETE", f"api/kernels/{kernel}")
+        return printed, error

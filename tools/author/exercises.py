@@ -7,7 +7,11 @@ after the check each hint, folded, and the solution's code with the answer.
 """
 
 import ast
-import copy
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from tools.author.sources import Cell
 
 FORM = "solution, check, two hints, answer"  # what an exercise is made of
 HINTS = "A first hint", "A second hint"
@@ -20,29 +24,27 @@ FOLDED = """\
 </details>"""
 
 
-def stub(source):
-    """Return what a learner starts from.
+def stub(source: str) -> str:
+    """Return what a learner starts from in place of a solution.
 
-    Args:
-        source: a solution. Its imports stay; what it assigns becomes ``...``
-            with the comment at the line's end; functions and methods keep
-            signature and docstring; all else goes.
+    Its imports stay; what it assigns becomes ``...`` with the comment at the
+    line's end; functions and methods keep signature and docstring; all else
+    goes.
     """
     lines, kept = source.splitlines(), ""
-    before = None
+    defined = False  # by the statement before
     for node in ast.parse(source).body:
         text = stub_of(node, lines)
         if not text:
             continue
-        defines = ast.FunctionDef | ast.ClassDef
-        apart = isinstance(node, defines) or isinstance(before, defines)
-        kept += ("\n\n\n" if apart else "\n") if kept else ""
-        kept += text
-        before = node
+        defines = isinstance(node, ast.FunctionDef | ast.ClassDef)
+        if kept:
+            kept += "\n\n\n" if defines or defined else "\n"
+        kept, defined = kept + text, defines
     return kept
 
 
-def stub_of(node, lines):
+def stub_of(node: ast.stmt, lines: list[str]) -> str:
     """Return the stub of one statement, or nothing."""
     if isinstance(node, ast.Import | ast.ImportFrom):
         return "\n".join(lines[node.lineno - 1 : node.end_lineno])
@@ -50,7 +52,7 @@ def stub_of(node, lines):
         targets = getattr(node.targets[0], "elts", node.targets[:1])
         names = ", ".join(map(ast.unparse, targets))
         dots = ", ".join("..." for _ in targets)
-        comment = lines[node.end_lineno - 1][node.end_col_offset :]
+        comment = lines[: node.end_lineno][-1][node.end_col_offset :]
         return f"{names} = {dots}{comment}".rstrip()
     if isinstance(node, ast.FunctionDef):
         kept = header(node, lines)
@@ -62,70 +64,35 @@ def stub_of(node, lines):
     return ""
 
 
-def header(node, lines):
+def header(node: ast.FunctionDef | ast.ClassDef, lines: list[str]) -> str:
     """Return the first lines of a function or class, with its docstring."""
     first = node.body[0]
     if ast.get_docstring(node) is not None:
         return "\n".join(lines[node.lineno - 1 : first.end_lineno])
-    if isinstance(first, ast.FunctionDef) and first.decorator_list:
-        first = first.decorator_list[0]
     kept = lines[node.lineno - 1 : first.lineno - 1]
     return "\n".join(x for x in kept if x.strip() and x.strip()[0] != "#")
 
 
-def folded(title, *parts):
+def folded(title: str, *parts: str) -> str:
     """Return prose of which only the title is seen until it is opened."""
     text = "\n\n".join(part.strip() for part in parts)
     return FOLDED.format(title=title, text=text)
 
 
-def for_learners(cells):
-    """Return a framework's cells as its notebook shows them.
-
-    Args:
-        cells: those of the source, each with ``kind``, ``source``, ``tags``.
-    """
+def for_learners(cells: "list[Cell]") -> "list[Cell]":
+    """Return a framework's cells as its notebook shows them."""
     shown, solutions, titles = [], [], iter(HINTS)
     for cell in cells:
-        cell = copy.copy(cell)
-        if "solution" in cell.tags:
-            solutions.append(f"```python\n{cell.source}\n```")
-            cell.source = stub(cell.source)
-            cell.tags = ["stub"]
-        elif "check" in cell.tags:
+        source, tags = cell.source, cell.tags
+        if "solution" in tags:
+            solutions.append(f"```python\n{source}\n```")
+            source, tags = stub(source), ["stub"]
+        elif "check" in tags:
             titles = iter(HINTS)
-        elif "hint" in cell.tags:
-            cell.source = folded(next(titles, HINTS[-1]), cell.source)
-        elif "answer" in cell.tags:
-            cell.source = folded("Solution", *solutions, cell.source)
-            cell.tags, solutions = ["solution"], []
-        shown.append(cell)
+        elif "hint" in tags:
+            source = folded(next(titles, HINTS[-1]), source)
+        elif "answer" in tags:
+            source = folded("Solution", *solutions, source)
+            tags, solutions = ["solution"], []
+        shown.append(replace(cell, source=source, tags=tags))
     return shown
-
-
-def problems(cells):
-    """Yield (cell, what) where an exercise does not have all of its parts.
-
-    Args:
-        cells: the cells of one framework, in order.
-    """
-    after = ["check", "hint", "hint", "answer"]  # a solution, or several
-    missing, last = [], None
-    for cell in cells:
-        part = next((t for t in cell.tags if t in ["solution", *after]), "")
-        if part == "solution" and missing in ([], after):
-            if not stub(cell.source):
-                yield cell, "a solution that leaves the learner nothing to do"
-            if not cell.heading.startswith("Exercise"):
-                yield cell, "a solution that stands under no exercise"
-            missing = after
-        elif part and missing[:1] != [part]:
-            yield cell, f"'{part}' is out of place: expected {FORM}"
-            missing = []
-        elif part:
-            missing = missing[1:]
-        elif missing and missing != after and cell.kind == "code":
-            yield cell, f"expected a prose cell tagged '{missing[0]}' here"
-        last = cell
-    if missing:
-        yield last, f"the last exercise has no {missing[0]}: expected {FORM}"

@@ -5,15 +5,16 @@ are shared by all notebooks; code cells tagged with frameworks belong to those
 only, and neighbours that together hold every framework once form one *step*.
 """
 
-import ast
 import json
 import re
 import tomllib
+from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import jupytext
-import nbformat
+from nbformat import NotebookNode
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 from tools.author import exercises
 from tools.frameworks import FRAMEWORKS
@@ -29,9 +30,6 @@ PACKAGES = PYPROJECT["tool"]["hatch"]["build"]["targets"]["wheel"]["packages"]
 MOST_LINES = 12  # in a cell; a class may have MOST_CLASS_LINES
 MOST_CLASS_LINES = 20
 MOST_COLUMNS = 79
-# Tags that are not frameworks: the check's tolerances, and the parts of an
-# exercise (see exercises.py).
-OTHER_TAGS = ("rtol-", "atol-", "solution", "check", "hint", "answer")
 # Tags of cells that are shown on a slide, and what is shown of them.
 SLIDES = {"slide": "code and output", "slide-output": "output only"}
 # The metadata of every notebook: nothing of any machine.
@@ -73,7 +71,6 @@ if not find_spec("d2lmini"):
     %pip install --quiet "{{package}} @ {{wheel}}#sha256={{sha256}}"
 """
 WHEEL = re.compile(r"(https?://\S+\.whl)#sha256=([0-9a-f]{64})")
-DIRECTIVE = re.compile(r"^\s*(:{3,}|`{3,}\{)", re.MULTILINE)
 
 
 class LessonError(Exception):
@@ -86,15 +83,15 @@ class Cell:
 
     kind: str  # "markdown" or "code"
     source: str
-    frameworks: tuple  # () for cells shared by all
-    tags: list  # what is left without the frameworks
+    frameworks: tuple[str, ...]  # () for cells shared by all
+    tags: list[str]  # what is left without the frameworks
     line: int  # in the source file, from 1
     heading: str = ""  # the nearest one above
     id: str = ""
     alt: str = ""  # what its figure shows, for those who do not see it
     slide: str = ""  # a key of SLIDES, for cells that are shown on a slide
 
-    def place(self):
+    def place(self) -> str:
         """Name the cell as messages do: heading, first line, line number."""
         first = self.source.strip().splitlines() or ["(empty)"]
         return f'line {self.line}, under "{self.heading}", cell "{first[0]}"'
@@ -102,13 +99,17 @@ class Cell:
 
 @dataclass
 class Lesson:
-    """A lesson: its name (``02_attention_pooling``) and its cells."""
+    """A lesson: its name (``02_attention_pooling``) and its cells.
+
+    A step is the variants of a cell, one or more for each framework, or one
+    cell that all share.
+    """
 
     name: str
-    cells: list
-    steps: list = field(default_factory=list)  # lists of tagged neighbours
+    cells: list[Cell]
+    steps: list[list[Cell]] = field(default_factory=list)
 
-    def cells_of(self, framework):
+    def cells_of(self, framework: str) -> list[Cell]:
         """Return the cells of one framework, in order, with solutions."""
         return [
             cell
@@ -116,7 +117,7 @@ class Lesson:
             if not cell.frameworks or framework in cell.frameworks
         ]
 
-    def notebook(self, framework, linked=True):
+    def notebook(self, framework: str, linked: bool = True) -> NotebookNode:
         """Return the framework's notebook (nbformat 4.5), not executed.
 
         Args:
@@ -128,27 +129,22 @@ class Lesson:
                 f"framework: expected one of {', '.join(FRAMEWORKS)}, "
                 f"got {framework!r}"
             )
-        new = {
-            "markdown": nbformat.v4.new_markdown_cell,
-            "code": nbformat.v4.new_code_cell,
-        }
-        notebook = nbformat.v4.new_notebook(metadata=METADATA)
-        notebook.nbformat_minor = 5
+        cells = [new_code_cell(alone(framework, published()), id=ALONE_ID)]
         for cell in exercises.for_learners(self.cells_of(framework)):
-            made = new[cell.kind](cell.source, id=cell.id)
-            if cell.tags:
-                made.metadata["tags"] = cell.tags
-            notebook.cells.append(made)
+            new = new_code_cell if cell.kind == "code" else new_markdown_cell
+            tags = {"tags": cell.tags} if cell.tags else {}
+            cells.append(new(cell.source, id=cell.id, metadata=tags))
+        cells[:2] = cells[1::-1]  # the title comes first
         if linked:
             links = siblings(self.name, framework)
-            title, _, rest = notebook.cells[0].source.partition("\n")
-            notebook.cells[0].source = f"{title}\n\n{links}\n{rest}".strip()
-        code = new["code"](alone(framework, published()), id=ALONE_ID)
-        notebook.cells.insert(1, code)
-        return notebook
+            title, _, rest = cells[0].source.partition("\n")
+            cells[0].source = f"{title}\n\n{links}\n{rest}".strip()
+        return new_notebook(
+            cells=cells, metadata=METADATA, nbformat=4, nbformat_minor=5
+        )
 
 
-def siblings(name, framework):
+def siblings(name: str, framework: str) -> str:
     """Return a line that links a notebook to the other frameworks'."""
     links = (
         f"**{other.title}**"
@@ -159,56 +155,46 @@ def siblings(name, framework):
     return f"{SIBLINGS} {' · '.join(links)}"
 
 
-def published():
+def published() -> tuple[str, str] | None:
     """Return address and SHA-256 of the published wheel, or None.
 
     Raises:
         LessonError: when pyproject.toml names anything but such a wheel.
     """
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
-    wheel = project["project"].get("urls", {}).get("Wheel")
+    wheel = PYPROJECT["project"].get("urls", {}).get("Wheel")
     found = WHEEL.fullmatch(wheel or "")
     if wheel and not found:
         raise LessonError(
             "pyproject.toml, project.urls.Wheel: expected "
             f"https://...whl#sha256=(64 hexadecimal digits), got '{wheel}'"
         )
-    return found.groups() if found else None
+    return (found[1], found[2]) if found else None
 
 
-def alone(framework, wheel=None):
+def alone(name: str, wheel: tuple[str, str] | None = None) -> str:
     """Return code that says what a notebook lacks where it is opened alone.
 
     Args:
-        framework: a key of ``FRAMEWORKS``.
+        name: a key of ``FRAMEWORKS``.
         wheel: address and SHA-256 of a wheel to install, or None: a name that
             nobody has published could be anybody's.
     """
-    framework = FRAMEWORKS[framework]
-    needed = list(dict.fromkeys(["d2lmini", framework.module]))
-    needed = json.dumps(needed)
+    needed = json.dumps(["d2lmini", FRAMEWORKS[name].module])
     does, install = "says what it lacks", ""
     if wheel:
-        does, (address, sha256) = "installs what it lacks", wheel
-        install = INSTALL.format(
-            name=framework.name, address=address, sha256=sha256
-        )
-    return ALONE.format(
-        does=does, install=install, needed=needed, name=framework.name
-    ).strip()
+        does = "installs what it lacks"
+        install = INSTALL.format(name=name, address=wheel[0], sha256=wheel[1])
+    made = ALONE.format(does=does, install=install, needed=needed, name=name)
+    return made.strip()
 
 
-def names(source=SOURCE):
+def names(source: Path = SOURCE) -> list[str]:
     """Return the names of all lessons, in their order."""
     return sorted(path.stem for path in source.glob("[0-9][0-9]_*.md"))
 
 
-def read(name, source=SOURCE):
-    """Read one lesson from ``notebooks/source``.
-
-    Args:
-        name: the file's name without its ending.
-        source: folder of the sources.
+def read(name: str, source: Path = SOURCE) -> Lesson:
+    """Read one lesson, by its file's name without ending.
 
     Raises:
         LessonError: when the file is missing or is not a MyST notebook.
@@ -220,8 +206,12 @@ def read(name, source=SOURCE):
     return parse(name, path.read_text(encoding="utf-8"))
 
 
-def parse(name, text):
-    """Make a `Lesson` of a source text; see `problems` for its rules."""
+def parse(name: str, text: str) -> Lesson:
+    """Make a `Lesson` of a text; house_rules.py says what it must be.
+
+    A cell's id is made of its heading and its place below it, so an edit
+    elsewhere in the lesson changes no id.
+    """
     try:
         notebook = jupytext.reads(text, fmt="md:myst")
     except Exception as error:  # jupytext raises many kinds
@@ -232,16 +222,16 @@ def parse(name, text):
         found = text.find(raw.source, position) if raw.source else -1
         position = max(position, found)
         tags = raw.metadata.get("tags", [])
-        if raw.cell_type == "markdown":
-            headings = headings_of(raw.source)
-            heading = headings[0] if headings else heading
+        is_code = raw.cell_type == "code"
+        headings = [] if is_code else headings_of(raw.source)
+        heading = [*headings, heading][0]
         lesson.cells.append(
             Cell(
-                kind="code" if raw.cell_type == "code" else "markdown",
+                kind="code" if is_code else "markdown",
                 source=raw.source,
                 frameworks=tuple(tag for tag in tags if tag in FRAMEWORKS),
                 tags=[
-                    tag for tag in tags if tag not in (*FRAMEWORKS, *SLIDES)
+                    tag for tag in tags if tag not in {*FRAMEWORKS, *SLIDES}
                 ],
                 alt=" ".join(raw.metadata.get("alt", "").split()),
                 slide=next((tag for tag in tags if tag in SLIDES), ""),
@@ -249,142 +239,35 @@ def parse(name, text):
                 heading=heading,
             )
         )
-        if raw.cell_type == "markdown" and headings:
-            heading = headings[-1]
+        heading = [heading, *headings][-1]  # what follows stands below it
     lesson.steps = group_steps(lesson.cells)
-    for first, *others in lesson.steps:  # said once, true for all variants
-        for cell in others:
-            cell.alt = cell.alt or first.alt
+    ids: Counter[str] = Counter()
+    for first, *variants in lesson.steps:
+        slug = re.sub(r"[^a-z0-9]+", "-", first.heading.lower()).strip("-")
+        slug = slug[:48].strip("-") or "cell"
+        ids[slug] += 1
+        first.id = f"{slug}-{ids[slug]}"
+        for cell in variants:  # their notebooks can be laid side by side
+            cell.id = first.id
+            cell.alt = cell.alt or first.alt  # said once, true for all
             cell.slide = cell.slide or first.slide
-    set_ids(lesson)
     return lesson
 
 
-def headings_of(markdown):
+def headings_of(markdown: str) -> list[str]:
     """Return the headings in a prose cell, code fences left out."""
     outside = re.sub(r"^```.*?^```", "", markdown, flags=re.M | re.S)
-    return [
-        found.strip()
-        for found in re.findall(r"^#{1,6} +(.+)$", outside, re.MULTILINE)
-    ]
+    return re.findall(r"^#{1,6} +(.*\S)", outside, re.MULTILINE)
 
 
-def group_steps(cells):
-    """Group tagged neighbours; a repeat after a complete step opens the next.
-
-    Args:
-        cells: all cells of a lesson, in order.
-
-    Returns:
-        A list of steps, each a list of cells.
-    """
-    steps, current = [], []
+def group_steps(cells: list[Cell]) -> list[list[Cell]]:
+    """Group tagged neighbours; what follows a complete step opens the next."""
+    steps: list[list[Cell]] = []
+    held: set[str] = set()  # frameworks of the step that is open
     for cell in cells:
-        if not cell.frameworks:
-            current = []
-            continue
-        seen = {name for other in current for name in other.frameworks}
-        if not current or seen == set(FRAMEWORKS):
-            current = []
-            steps.append(current)
-        current.append(cell)
+        if not cell.frameworks or held in (set(), set(FRAMEWORKS)):
+            steps.append([])
+            held = set()
+        steps[-1].append(cell)
+        held |= set(cell.frameworks)
     return steps
-
-
-def set_ids(lesson):
-    """Name each cell by its heading and its place below it.
-
-    The variants of one step share their id, so that the notebooks can be laid
-    side by side; an edit elsewhere in the lesson changes no id.
-    """
-    count = {}
-    in_step = {id(cell): step[0] for step in lesson.steps for cell in step}
-    for cell in lesson.cells:
-        first = in_step.get(id(cell), cell)
-        if first is not cell:
-            cell.id = first.id
-            continue
-        slug = re.sub(r"[^a-z0-9]+", "-", cell.heading.lower()).strip("-")
-        slug = slug[:48].strip("-") or "cell"
-        count[slug] = count.get(slug, 0) + 1
-        cell.id = f"{slug}-{count[slug]}"
-
-
-def problems(lesson):
-    """List what breaks the house rules, each with its place and remedy.
-
-    Args:
-        lesson: a `Lesson`.
-
-    Returns:
-        Messages, empty when all is well.
-    """
-    found = []
-
-    def say(cell, what):
-        found.append(f"{lesson.name}: {cell.place()}: {what}")
-
-    if not lesson.cells or not lesson.cells[0].source.startswith("# "):
-        found.append(f"{lesson.name}: begins with no title: '# …' comes first")
-    for cell in lesson.cells:
-        for tag in cell.tags:
-            if not tag.startswith(OTHER_TAGS):
-                known = " ".join(FRAMEWORKS)
-                say(cell, f"unknown tag '{tag}'; frameworks are: {known}")
-        if cell.kind == "markdown":
-            if cell.frameworks:
-                say(cell, "prose is the same for all: take its tag away")
-            if DIRECTIVE.search(cell.source):
-                say(cell, "a raw directive: plain Jupyter would show it so")
-        else:
-            for rule in code_rules(cell.source):
-                say(cell, rule)
-    for step in lesson.steps:
-        held = [name for cell in step for name in cell.frameworks]
-        for name in FRAMEWORKS:
-            if held.count(name) != 1:
-                say(
-                    step[0],
-                    f"this step has {held.count(name)} cells for {name}, "
-                    "expected exactly one per framework",
-                )
-    for name in FRAMEWORKS:
-        for cell, what in exercises.problems(lesson.cells_of(name)):
-            say(cell, what)
-    found += crowded(lesson)
-    return list(dict.fromkeys(found))
-
-
-def code_rules(source):
-    """Yield the rules of size and form that a code cell breaks."""
-    lines = source.splitlines()
-    if not source.strip():
-        yield "an empty code cell: take it away"
-        return
-    try:
-        tree = ast.parse(source)
-    except SyntaxError as error:
-        yield f"not valid Python: {error.msg} (its line {error.lineno})"
-        return
-    has_class = any(isinstance(node, ast.ClassDef) for node in tree.body)
-    most = MOST_CLASS_LINES if has_class else MOST_LINES
-    if len(lines) > most:
-        yield f"{len(lines)} lines, expected at most {most}: split it"
-    longest = max(map(len, lines))
-    if longest > MOST_COLUMNS:
-        yield f"{longest} columns, expected at most {MOST_COLUMNS}"
-
-
-def crowded(lesson):
-    """List the places with more than two code cells and no prose between."""
-    found = []
-    for framework in FRAMEWORKS:
-        row = 0
-        for cell in lesson.cells_of(framework):
-            row = row + 1 if cell.kind == "code" else 0
-            if row == 3:
-                found.append(
-                    f"{lesson.name}: {cell.place()}: the third code cell in "
-                    "a row: put prose between them"
-                )
-    return found

@@ -1,7 +1,7 @@
-"""The book: pages for readers, made of the sources and executed notebooks.
+"""The book: pages and slides, made of the sources and executed notebooks.
 
-``lessons`` turns a lesson and its notebooks into a MyST page, ``agreement``
-compares what the notebooks show, ``__main__`` puts all files in their place
-and lets Sphinx (``conf.py``) do the rest. ``static`` holds what runs in the
-reader's browser.
+``pages`` turns a lesson into a page and ``slides`` into a deck, ``site`` adds
+what else a book has, ``agreement_page`` compares what the notebooks show, and
+``files`` lets Sphinx (``conf.py``, ``reveal/conf.py``) do the rest. ``static``
+holds what runs in the reader's browser.
 """

@@ -1,11 +1,11 @@
-"""Sphinx's settings for the book; `make book` fills the source folder."""
+"""Sphinx's settings for the book; see tools/book/site.py."""
 
-from importlib.util import find_spec
+from importlib.resources import files
 from pathlib import Path
 
 HERE = Path(__file__).parent
 # One file with everything, from a wheel that holds nothing else.
-MATHJAX = Path(find_spec("sphinx-mathjax-offline").origin).parent
+MATHJAX = str(files("sphinx-mathjax-offline") / "static/mathjax/tex-svg.js")
 
 project = "Attention pooling"
 html_title = project
@@ -20,10 +20,7 @@ suppress_warnings = ["myst.header"]  # a lesson may go from ## to ####
 nitpicky = True
 
 html_theme = "furo"
-html_static_path = [
-    str(HERE / "static"),
-    str(MATHJAX / "static" / "mathjax" / "tex-svg.js"),
-]
+html_static_path = [str(HERE / "static"), MATHJAX]
 html_css_files = ["book.css"]
 html_js_files = ["book.js"]
 mathjax_path = "tex-svg.js"
@@ -35,32 +32,22 @@ html_show_search_summary = False  # would load pages, which files cannot
 copybutton_selector = "div.cell pre"
 
 
-def colours(brand, code, edge, seen, predict):
-    """Return the variables of a page's colours: furo's, and book.css's own."""
-    names = "primary", "content", "visited"
-    furo = {f"color-brand-{name}": brand for name in names}
-    own = {"code": code, "edge": edge}
-    own |= {"seen": seen[0], "seen-edge": seen[1]}
-    own |= {"predict": predict[0], "predict-edge": predict[1]}
-    return furo | own
-
-
+# Of furo, and of book.css: light, dark.
+COLOURS = {
+    "color-brand-primary": ("#00598c", "#6cbcf0"),
+    "color-brand-content": ("#00598c", "#6cbcf0"),
+    "color-brand-visited": ("#00598c", "#6cbcf0"),
+    "code": ("#f5f7f9", "#22262b"),
+    "edge": ("#d4d9de", "#3d444d"),
+    "seen": ("#eef6f1", "#15241d"),
+    "seen-edge": ("#2f7d5b", "#58b88c"),
+    "predict": ("#fdf5e6", "#2a2213"),
+    "predict-edge": ("#a86a00", "#e0a84a"),
+}
 html_theme_options = {
     "navigation_with_keys": True,
-    "light_css_variables": colours(
-        brand="#00598c",
-        code="#f5f7f9",
-        edge="#d4d9de",
-        seen=("#eef6f1", "#2f7d5b"),
-        predict=("#fdf5e6", "#a86a00"),
-    ),
-    "dark_css_variables": colours(
-        brand="#6cbcf0",
-        code="#22262b",
-        edge="#3d444d",
-        seen=("#15241d", "#58b88c"),
-        predict=("#2a2213", "#e0a84a"),
-    ),
+    "light_css_variables": {name: c[0] for name, c in COLOURS.items()},
+    "dark_css_variables": {name: c[1] for name, c in COLOURS.items()},
 }
 pygments_style = "a11y-high-contrast-light"
 pygments_dark_style = "a11y-high-contrast-dark"

@@ -5,17 +5,20 @@ nothing is executed here. A page is MyST Markdown, for Sphinx.
 """
 
 import html
-import itertools
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
 
 import nbformat
-from nbsight.compare import DEFAULT, figure_differences
 
-from nbsight import MIME
 from tools.author import exercises
-from tools.author.sources import NOTEBOOKS, ROOT, LessonError
+from tools.author.sources import NOTEBOOKS, ROOT, Cell, Lesson, LessonError
 from tools.frameworks import FRAMEWORKS
+
+# {framework: {cell id: its outputs, as nbformat has them}}
+Stored = dict[str, dict[str, list[Any]]]
 
 SVG = "image/svg+xml"
 LIVE = "application/vnd.d2lmini.live+json"  # what the live figure begins with
@@ -57,18 +60,11 @@ class Page:
     title: str
     minutes: int
     text: str = ""
-    pictures: dict = field(default_factory=dict)  # {file name: SVG}
+    pictures: dict[str, str] = field(default_factory=dict)  # {path: SVG}
 
 
-def stored(lesson, folder=NOTEBOOKS):
-    """Read a lesson's executed notebooks.
-
-    Args:
-        lesson: a `tools.lesson.Lesson`.
-        folder: the folder that holds the frameworks' folders.
-
-    Returns:
-        {framework: {cell id: list of outputs}}.
+def stored(lesson: Lesson, folder: Path = NOTEBOOKS) -> Stored:
+    """Read what a lesson's executed notebooks, one per framework, hold.
 
     Raises:
         LessonError: a notebook is missing, or is not the source's.
@@ -87,48 +83,63 @@ def stored(lesson, folder=NOTEBOOKS):
     return found
 
 
-def page(lesson, outputs, repository=""):
+def begun(lesson: Lesson) -> Page:
+    """Return a lesson's `Page` with no text yet.
+
+    Raises:
+        LessonError: the lesson does not say how many minutes it takes.
+    """
+    opening = lesson.cells[0].source
+    found = MINUTES.search(" ".join(opening.split()))
+    if not found:
+        raise LessonError(f"{lesson.name}: 'about N minutes' is missing")
+    title = opening.splitlines()[0].removeprefix("# ")
+    return Page(lesson.name, title, int(found[1]))
+
+
+def page(lesson: Lesson, outputs: Stored, repository: str = "") -> Page:
     """Return the `Page` of a lesson.
 
     Args:
-        lesson: a `tools.lesson.Lesson`.
+        lesson: what the page shows.
         outputs: what `stored` returns for it.
         repository: ``OWNER/NAME`` on GitHub, for links to where its notebooks
             can be run, or "" for none.
 
     Raises:
-        LessonError: a figure has no alt text, or an output has a form that
-            pages do not show.
+        LessonError: the lesson names no minutes, a figure has no alt text, or
+            an output has a form that pages do not show.
     """
-    title = lesson.cells[0].source.splitlines()[0].removeprefix("# ")
-    found = MINUTES.search(" ".join(lesson.cells[0].source.split()))
-    if not found:
-        raise LessonError(f"{lesson.name}: 'about N minutes' is missing")
-    made = Page(lesson.name, title, int(found[1]))
-    parts, solutions, titles = [], [], iter(exercises.HINTS)
+    made = begun(lesson)
+    parts: list[str] = []
+    solutions: list[list[Cell]] = []
+    titles = iter(exercises.HINTS)
     for cells in units(lesson):
         cell = cells[0]
+        target = f"({lesson.name[:2]}-{cell.id})=\n"  # of links to the cell
         if cell.kind == "markdown" and "answer" in cell.tags:
-            parts.append(folded(solutions, cell))
+            answer = [variants(cells) for cells in solutions]
+            answer.append(prose(cell.source))
+            parts.append(fold("Solution", "\n".join(answer)))
             solutions = []
         elif "hint" in cell.tags:
             parts.append(fold(next(titles), prose(cell.source)))
         elif cell.kind == "markdown":
             parts.append(prose(cell.source))
         elif "check" in cell.tags:  # to be run, so of no use on a page
-            inside, titles = code(cell.source), iter(exercises.HINTS)
-            parts.append(label(lesson, cell) + fold("Self-check", inside))
+            titles = iter(exercises.HINTS)
+            parts.append(target + fold("Self-check", code(cell.source)))
         else:
             if "solution" in cell.tags:
                 solutions.append(cells)
-            parts.append(label(lesson, cell) + shown(made, cells, outputs))
+            parts.append(target + shown(made, cells, outputs))
     head, rest = parts[0].split("\n", 1)
     parts[0] = f"{head}\n\n{links(made, repository)}\n{rest}"
     made.text = "\n\n".join(part.strip("\n") for part in parts) + "\n"
     return made
 
 
-def units(lesson):
+def units(lesson: Lesson) -> Iterator[list[Cell]]:
     """Yield lists of cells: a prose cell, a shared cell, or a whole step."""
     steps = {id(step[0]): step for step in lesson.steps}
     for cell in lesson.cells:
@@ -138,7 +149,7 @@ def units(lesson):
             yield steps[id(cell)]
 
 
-def prose(source):
+def prose(source: str) -> str:
     """Return prose for a page: comments left out, some paragraphs apart."""
     source = FORMULA.sub(r"\n\n\1\n\n", UNMEASURED.sub("", source))
     paragraphs = re.split(r"\n{2,}", source.strip())
@@ -150,43 +161,27 @@ def prose(source):
     return "\n\n".join(paragraphs)
 
 
-def label(lesson, cell):
-    """Return the target that links from other pages lead to."""
-    return f"({lesson.name[:2]}-{cell.id})=\n"
-
-
-def links(made, repository):
+def links(made: Page, repository: str) -> str:
     """Return the line below the title: minutes, and the notebooks."""
-    here = {name: f"notebooks/{name}/{made.name}.ipynb" for name in FRAMEWORKS}
-    lists = [("Notebook", here, " download")]
-    for place, address in PLACES.items() if repository else ():
-        addresses = {
-            name: address.format(repository=repository, path=path)
-            for name, path in here.items()
-            if place == "Binder" or not FRAMEWORKS[name].holds_back
-        }
-        lists.append((place, addresses, ""))
-    spans = "".join(
-        f"<span>{name}: {anchors(addresses, extra)}</span>"
-        for name, addresses, extra in lists
-    )
-    return (
-        "```{raw} html\n"
-        f'<p class="lesson-links"><span>About {made.minutes} minutes</span>'
-        f"{spans}</p>\n"
-        "```\n"
-    )
+    lists = {"Notebook": ("{path}", " download")}
+    if repository:
+        lists |= {place: (address, "") for place, address in PLACES.items()}
+    spans = f"<span>About {made.minutes} minutes</span>"
+    for place, (address, extra) in lists.items():
+        anchors = []
+        for name, framework in FRAMEWORKS.items():
+            if framework.holds_back and place in ("Colab", "Kaggle"):
+                continue
+            path = f"notebooks/{name}/{made.name}.ipynb"
+            url = address.format(repository=repository, path=path)
+            anchors.append(
+                f'<a href="{html.escape(url)}"{extra}>{framework.title}</a>'
+            )
+        spans += f"<span>{place}: {' '.join(anchors)}</span>"
+    return f'```{{raw}} html\n<p class="lesson-links">{spans}</p>\n```\n'
 
 
-def anchors(addresses, extra):
-    """Return HTML links, {framework: address}, named as the frameworks."""
-    return " ".join(
-        f'<a href="{html.escape(address)}"{extra}>{FRAMEWORKS[name].title}</a>'
-        for name, address in addresses.items()
-    )
-
-
-def code(source, language="python", name="cell"):
+def code(source: str, language: str = "python", name: str = "cell") -> str:
     """Return a block of code, highlighted, or of what a cell printed."""
     return (
         f"`````{{code-block}} {language}\n:class: {name}\n\n"
@@ -194,13 +189,11 @@ def code(source, language="python", name="cell"):
     )
 
 
-def tabs(contents, name=""):
-    """Return a set of tabs, one per framework, that all switch together.
+def tabs(contents: dict[str, str], name: str = "") -> str:
+    """Return a set of tabs, {framework: text}, that all switch together.
 
-    Args:
-        contents: {framework: text}.
-        name: a further class, "quiet" for tabs whose labels are not needed
-            as long as one framework is shown.
+    A further class, "quiet", is for tabs whose labels are not needed as long
+    as one framework is shown.
     """
     items = "".join(
         f"::::{{tab-item}} {FRAMEWORKS[key].title}\n:sync: {key}\n\n"
@@ -213,75 +206,61 @@ def tabs(contents, name=""):
     )
 
 
-def shown(made, cells, outputs):
+def by_framework(cells: list[Cell]) -> dict[str, Cell]:
+    """Return a step's cells, {framework: its cell}, in the one order."""
+    held = {name: cell for cell in cells for name in cell.frameworks}
+    return {name: held[name] for name in FRAMEWORKS}
+
+
+def variants(cells: list[Cell]) -> str:
+    """Return a shared cell's code, or a step's in tabs, without outputs."""
+    if not cells[0].frameworks:
+        return code(cells[0].source)
+    step = by_framework(cells)
+    return tabs({name: code(cell.source) for name, cell in step.items()})
+
+
+def shown(made: Page, cells: list[Cell], outputs: Stored) -> str:
     """Return a code cell, or a step with its tabs, and the outputs."""
     stub = exercises.stub if "solution" in cells[0].tags else str
     here = {name: found[cells[0].id] for name, found in outputs.items()}
-    if cells[0].frameworks:
-        variant = {name: cell for cell in cells for name in cell.frameworks}
-        return tabs(
-            {
-                name: code(stub(variant[name].source))
-                + render(made, variant[name], here[name], f"-{name}")
-                for name in FRAMEWORKS
-            }
-        )
-    return code(stub(cells[0].source)) + outputs_of(made, cells[0], here)
-
-
-def outputs_of(made, cell, here):
-    """Return a shared cell's outputs: once where they are equal.
-
-    Figures that differ by less than a reader sees get tabs whose labels show
-    only side by side.
-    """
-    names = list(here)
-    first = here[names[0]]
-    if any(LIVE in output.get("data", {}) for output in first):
-        return render(made, cell, first, "")
-    if all(here[name] == first for name in names):
-        return render(made, cell, first, "")
-    alike = all(same(first, here[name]) for name in names)
-    contents = {
-        name: render(made, cell, here[name], f"-{name}") for name in names
-    }
-    return tabs(contents, "quiet" if alike else "")
-
-
-def same(outputs, others):
-    """Tell whether two cells' outputs show the same: texts and figures."""
-    return len(outputs) == len(others) and all(
-        text_of(a) == text_of(b)
-        and not figure_differences(
-            a.get("data", {}).get(MIME, NO_FIGURE),
-            b.get("data", {}).get(MIME, NO_FIGURE),
-            DEFAULT,
-        )
-        for a, b in zip(outputs, others, strict=True)
+    if not cells[0].frameworks:
+        return code(stub(cells[0].source)) + outputs_of(made, cells[0], here)
+    return tabs(
+        {
+            name: code(stub(cell.source)) + render(made, cell, here[name])
+            for name, cell in by_framework(cells).items()
+        }
     )
 
 
-NO_FIGURE = {"artists": [], "dpi": 0, "size": []}
+def outputs_of(made: Page, cell: Cell, here: dict[str, list[Any]]) -> str:
+    """Return a shared cell's outputs, {framework: outputs}: once if equal.
+
+    Figures that differ where no text does get tabs whose labels show only
+    side by side: they differ by less than a reader sees.
+    """
+    first, *others = here.values()
+    live = any(LIVE in output.get("data", {}) for output in first)
+    if live or all(other == first for other in others):
+        return render(made, cell, first)
+    texts = [list(map(text_of, found)) for found in here.values()]
+    alike = all(text == texts[0] for text in texts)
+    contents = {n: render(made, cell, found) for n, found in here.items()}
+    return tabs(contents, "quiet" if alike else "")
 
 
-def text_of(output):
+def text_of(output: Any) -> str:
     """Return what an output says in text; a picture's is its type only."""
     if output.output_type == "stream":
-        return output.text
+        return str(output.text)
     data = output.get("data", {})
     return SVG if SVG in data else data.get("text/plain", "")
 
 
-def render(made, cell, outputs, suffix):
-    """Return outputs as text blocks and pictures; keep the pictures.
-
-    Args:
-        made: the `Page` that keeps them.
-        cell: the source's cell.
-        outputs: of the notebook's cell.
-        suffix: for the picture's file name, where frameworks have their own.
-    """
-    parts, count = [], itertools.count(1)
+def render(made: Page, cell: Cell, outputs: list[Any]) -> str:
+    """Return outputs as text blocks and pictures; the page keeps these."""
+    parts = []
     for output in outputs:
         data = output.get("data", {})
         if SVG in data:
@@ -290,56 +269,29 @@ def render(made, cell, outputs, suffix):
                     f"{made.name}: {cell.place()}: its figure has no text "
                     "for those who do not see it: add an option 'alt'"
                 )
-            name = f"{made.name[:2]}-{cell.id}-{next(count)}{suffix}.svg"
-            made.pictures[name] = data[SVG]
+            name = f"{made.name}-{cell.id}-{len(made.pictures)}.svg"
+            made.pictures[f"figures/{name}"] = data[SVG]
             parts.append(picture(f"figures/{name}", cell.alt))
         elif LIVE in data:
-            parts.append(live(data[LIVE]))
-        elif output.output_type == "error":
-            raise LessonError(f"{made.name}: {cell.place()}: holds an error")
+            # The module that JupyterLab loads, inline: a page that is opened
+            # as a file can load none from another file.
+            module = (ROOT / "handson" / "live.js").read_text("utf-8").strip()
+            parts.append(LIVE_HTML.format(module=module, values=data[LIVE]))
         elif text_of(output):
             parts.append(code(text_of(output), "text", "output"))
         else:
             raise LessonError(
                 f"{made.name}: {cell.place()}: expected text or an SVG "
-                f"picture, got {', '.join(data)}"
+                f"picture, got {', '.join(data) or output.output_type}"
             )
     return "".join(parts)
 
 
-def live(values):
-    """Return the live figure: the module that JupyterLab loads, inline.
-
-    (A page that is opened as a file can load no module from another file.)
-
-    Args:
-        values: of the model that the module draws, as the notebook keeps
-            them: JSON, as a text.
-    """
-    module = (ROOT / "handson" / "live.js").read_text("utf-8")
-    return LIVE_HTML.format(module=module.strip(), values=values)
-
-
-def picture(path, alt):
+def picture(path: str, alt: str) -> str:
     """Return an image with its text."""
     return f"```{{image}} {path}\n:alt: {alt}\n:class: picture\n```\n"
 
 
-def folded(solutions, answer):
-    """Return an exercise's solution, folded: the code in tabs, the answer."""
-    parts = []
-    for cells in solutions:
-        if cells[0].frameworks:
-            variant = {name: c for c in cells for name in c.frameworks}
-            parts.append(
-                tabs({name: code(variant[name].source) for name in FRAMEWORKS})
-            )
-        else:
-            parts.append(code(cells[0].source))
-    parts.append(prose(answer.source))
-    return fold("Solution", "\n".join(parts))
-
-
-def fold(title, inside):
+def fold(title: str, inside: str) -> str:
     """Return a part that opens when its title is pressed."""
     return f"::::::{{dropdown}} {title}\n{inside}\n::::::\n"

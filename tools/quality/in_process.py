@@ -6,8 +6,14 @@ cells are those of the notebook, with only a few constants of the data changed.
 
 import contextlib
 import io
+import os
 import warnings
-from typing import NamedTuple
+from functools import cache
+from typing import Any, NamedTuple
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
+os.environ.setdefault("MPLBACKEND", "agg")
 
 import numpy as np
 from matplotlib import pyplot as plt
@@ -15,39 +21,48 @@ from matplotlib import pyplot as plt
 from anyarray import to_numpy
 from tools.author import sources
 
+# What makes a framework's array of NumPy's.
+ARRAYS = {
+    "numpy": "numpy:array",
+    "pytorch": "torch:tensor",
+    "tensorflow": "tensorflow:constant",
+    "mxnet": "mxnet.numpy:array",
+    "jax": "jax.numpy:array",
+}
+
 
 class Ran(NamedTuple):
     """What one code cell left behind."""
 
     id: str
-    numbers: dict  # every numeric variable, as a float64 array
+    numbers: dict[str, np.ndarray]  # every numeric variable, in float64
     printed: str
 
 
-def run_lesson(name, framework, **constants):
-    """Execute the code cells of a lesson, with its exercises solved.
+@cache
+def run_lesson(name: str, framework: str, **constants: int) -> list[Ran]:
+    """Execute the code cells of a lesson once, with its exercises solved.
 
     Args:
         name: a lesson's name.
         framework: whose cells to take.
         constants: other values for names that a cell assigns, e.g. ``seed``.
-
-    Returns:
-        A list of `Ran`, one for each cell.
     """
-    trace, namespace = [], {"__name__": "lesson"}
+    trace: list[Ran] = []
+    namespace: dict[str, Any] = {"__name__": "lesson"}
+    lines = [f"{key} = {value!r}" for key, value in constants.items()]
     for cell in sources.read(name).cells_of(framework):
-        if cell.kind != "code":
-            continue
-        source = cell.source
-        if "n_train, n_test, seed =" in source:
-            source = source.replace("\n\n", f"\n{assignments(constants)}\n", 1)
-        printed = execute(source, namespace, f"{name}:{cell.id}")
-        trace.append(Ran(cell.id, numbers(namespace), printed))
+        if cell.kind == "code":
+            source = cell.source
+            if "n_train, n_test, seed =" in source:
+                other = "\n".join(["", *lines, ""])
+                source = source.replace("\n\n", other, 1)
+            printed = execute(source, namespace, f"{name}:{cell.id}")
+            trace.append(Ran(cell.id, numbers(namespace), printed))
     return trace
 
 
-def execute(source, namespace, name):
+def execute(source: str, namespace: dict[str, Any], name: str) -> str:
     """Execute code, close its figures, and return what it prints."""
     with contextlib.redirect_stdout(io.StringIO()) as said:
         exec(compile(source, name, "exec"), namespace)
@@ -55,22 +70,14 @@ def execute(source, namespace, name):
     return said.getvalue()
 
 
-def assignments(constants):
-    """Write constants as Python lines."""
-    return "\n".join(f"{key} = {value!r}" for key, value in constants.items())
-
-
-def numbers(namespace):
+def numbers(namespace: dict[str, Any]) -> dict[str, np.ndarray]:
     """Return the numeric variables of a namespace as float64 arrays."""
     found = {}
     for key, value in namespace.items():
         if key.startswith("_") or callable(value) or isinstance(value, str):
             continue
-        try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")
-                array = np.asarray(to_numpy(value), dtype=float)
-        except Exception:  # modules, models, lists of words
-            continue
-        found[key] = array
+        # Modules, models and lists of words are none, and some warn, too.
+        with contextlib.suppress(Exception), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            found[key] = np.asarray(to_numpy(value), dtype=float)
     return found

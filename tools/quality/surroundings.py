@@ -1,162 +1,141 @@
-"""Re-execute the notebooks in changed surroundings: `make surroundings`.
+"""Re-execute the notebooks in changed surroundings.
 
 None of them may change what a lesson says. Each row of the table is one run of
 the check; what cannot be had on a machine is left out, with the reason.
 """
 
-import argparse
 import os
 import shutil
 import subprocess
 import sys
 import tempfile
-import time
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from tools.author.sources import ROOT
 
-THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 SETTINGS = {
-    "one thread": dict.fromkeys(THREADS, "1"),
-    "two threads": dict.fromkeys(THREADS, "2"),
-    "four threads": dict.fromkeys(THREADS, "4"),
-    "TensorFlow, four threads": {
-        "TF_NUM_INTRAOP_THREADS": "4",
-        "TF_NUM_INTEROP_THREADS": "4",
-    },
-    "PyTorch without vectors": {"ATEN_CPU_CAPABILITY": "default"},
-    "PyTorch with AVX2": {"ATEN_CPU_CAPABILITY": "avx2"},
-    "MKL, SSE4.2": {"MKL_ENABLE_INSTRUCTIONS": "SSE4_2"},
-    "MKL, compatible": {"MKL_CBWR": "COMPATIBLE"},
-    "oneDNN, SSE4.1": {"ONEDNN_MAX_CPU_ISA": "SSE41"},
-    "OpenBLAS, Haswell": {"OPENBLAS_CORETYPE": "Haswell"},
-    "OpenBLAS, Sandybridge": {"OPENBLAS_CORETYPE": "Sandybridge"},
-    "NumPy without AVX2": {"NPY_DISABLE_CPU_FEATURES": "AVX2 FMA3"},
-    "another time zone": {"TZ": "Asia/Kathmandu"},
-    "another locale": {"LC_ALL": "tr_TR.UTF-8", "LANG": "tr_TR.UTF-8"},
-    "another hash seed": {"PYTHONHASHSEED": "4711"},
-    "a user's Matplotlib style": {"MATPLOTLIBRC": "{folder}/matplotlibrc"},
+    "one thread": "OMP_NUM_THREADS=1",
+    "two threads": "OMP_NUM_THREADS=2",
+    "four threads": "OMP_NUM_THREADS=4",
+    "TensorFlow": "TF_NUM_INTRAOP_THREADS=4 TF_NUM_INTEROP_THREADS=4",
+    "PyTorch without vectors": "ATEN_CPU_CAPABILITY=default",
+    "PyTorch with AVX2": "ATEN_CPU_CAPABILITY=avx2",
+    "MKL, SSE4.2": "MKL_ENABLE_INSTRUCTIONS=SSE4_2",
+    "MKL, compatible": "MKL_CBWR=COMPATIBLE",
+    "oneDNN, SSE4.1": "ONEDNN_MAX_CPU_ISA=SSE41",
+    "OpenBLAS, Haswell": "OPENBLAS_CORETYPE=Haswell",
+    "OpenBLAS, Sandybridge": "OPENBLAS_CORETYPE=Sandybridge",
+    "NumPy without AVX2": "NPY_DISABLE_CPU_FEATURES=AVX2,FMA3",
+    "another time zone": "TZ=Asia/Kathmandu",
+    "another locale": "LC_ALL=tr_TR.UTF-8 LANG=tr_TR.UTF-8",
+    "another hash seed": "PYTHONHASHSEED=4711",
+    "a user's Matplotlib style": "MATPLOTLIBRC={folder}/matplotlibrc",
 }
 PACKAGES = {
     "Matplotlib 3.10": "matplotlib<3.11",
     "the newest Matplotlib": "matplotlib",
     "TensorFlow before this": "tensorflow-cpu<2.21",
 }
+ALONE = ["unshare", "--net", "sh", "-c", 'ip link set lo up; exec "$@"', "-"]
+Outcome = tuple[bool | None, str]  # None: left out; the last line printed
 
 
-def verify(root=ROOT, env=None, cwd=None, prefix=(), frameworks=()):
+def verify(
+    frameworks: list[str],
+    settings: str = "",
+    root: Path = ROOT,
+    cwd: Path = ROOT,
+    packages: Path | str = "",
+    prefix: Iterable[str] = (),
+) -> Outcome:
     """Run the check once.
 
     Args:
+        frameworks: names.
+        settings: variables to add, as in "A=1 B=2".
         root: the checkout.
-        env: variables to add.
         cwd: working directory of pytest.
+        packages: a folder of packages that come first.
         prefix: command to run it under.
-        frameworks: names, or () for all.
-
-    Returns:
-        (ok, last line of the output, seconds).
     """
-    paths = [f"{root}/notebooks/{name}" for name in frameworks]
-    started = time.perf_counter()
-    answer = subprocess.run(
-        [
-            *prefix,
-            *(sys.executable, "-m", "pytest", "-p", "nbsight.plugin"),
-            *("-p", "no:cacheprovider", "--nbval", "-q", "-n", "2"),
-            *("--dist", "loadfile", "-c", f"{root}/pyproject.toml"),
-            *("--rootdir", str(root)),
-            *("-o", "nbsight_folder=" + tempfile.mkdtemp(prefix="pictures-")),
-            *(paths or [f"{root}/notebooks"]),
-        ],
-        cwd=cwd or root,
-        env={**os.environ, "PYTHONPATH": str(root), **(env or {})},
-        capture_output=True,
-        text=True,
-    )
+    command = [*prefix, sys.executable, "-m", "pytest", "--nbval", "-q"]
+    command += ["-p", "no:cacheprovider", "-n", "2", "--dist", "loadfile"]
+    command += ["-c", f"{root}/pyproject.toml", "--rootdir", str(root)]
+    command += [f"{root}/notebooks/{name}" for name in frameworks]
+    env = dict(setting.split("=") for setting in settings.split())
+    path = f"{packages}{os.pathsep}{root}".strip(os.pathsep)
+    with tempfile.TemporaryDirectory(prefix="pictures-") as pictures:
+        answer = subprocess.run(
+            [*command, "-o", f"nbsight_folder={pictures}"],
+            cwd=cwd,
+            env=os.environ | {"PYTHONPATH": path} | env,
+            capture_output=True,
+            text=True,
+        )
     lines = answer.stdout.strip().splitlines() or [answer.stderr[-200:]]
     if answer.returncode:
         print(*lines[-30:], sep="\n", file=sys.stderr)
-    return answer.returncode == 0, lines[-1], time.perf_counter() - started
+    return answer.returncode == 0, lines[-1]
 
 
-def copy_of(root, target):
+def copy_of(root: Path, target: Path) -> Path:
     """Copy what git tracks, so that nothing else comes along."""
-    names = subprocess.run(
-        ["git", "ls-files", "-z"], cwd=root, capture_output=True, check=True
-    ).stdout.decode()
-    for name in names.strip("\0").split("\0"):
+    listed = subprocess.check_output(["git", "ls-files", "-z"], cwd=root)
+    for name in listed.decode().strip("\0").split("\0"):
         (target / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy2(root / name, target / name)
     return target
 
 
-def with_package(requirement, folder, frameworks):
-    """Run the check with another version of a package in front."""
-    answer = subprocess.run(
-        [
-            *(sys.executable, "-m", "pip", "install", "--quiet"),
-            *("--no-deps", "--target", str(folder), requirement),
-        ],
-        capture_output=True,
-        text=True,
-    )
-    if answer.returncode:
-        return None, "not to be had", 0
-    found = next(folder.glob("*.dist-info")).name.removesuffix(".dist-info")
-    path = f"{folder}{os.pathsep}{ROOT}"
-    ok, line, seconds = verify(env={"PYTHONPATH": path}, frameworks=frameworks)
-    return ok, f"{found}: {line}", seconds
-
-
-def rows(folder, frameworks):
-    """Yield (surroundings, ok or None, what came out, seconds)."""
-    (folder / "matplotlibrc").write_text("lines.linewidth: 9\n")
-    for name, env in SETTINGS.items():
-        env = {key: text.format(folder=folder) for key, text in env.items()}
-        yield name, *verify(env=env, frameworks=frameworks)
-    yield (
-        "another working directory",
-        *verify(cwd=folder, frameworks=frameworks),
-    )
-    odd = copy_of(ROOT, folder / "Überall, mit Leerzeichen")
-    yield (
-        "a path with spaces and umlauts",
-        *verify(root=odd, frameworks=frameworks),
-    )
-    for path in sorted(odd.rglob("*"), reverse=True):
+def read_only(frameworks: list[str], root: Path) -> Outcome:
+    """Run the check in a checkout that cannot be written to."""
+    for path in sorted(root.rglob("*"), reverse=True):
         path.chmod(0o555 if path.is_dir() else 0o444)
-    shown = *frameworks, "as root: modes only" if os.geteuid() == 0 else ""
-    ok, line, seconds = verify(root=odd, frameworks=frameworks)
-    yield "a read-only checkout", ok, f"{line} {shown[-1]}", seconds
-    for path in odd.rglob("*"):
+    ok, line = verify(frameworks, root=root)
+    for path in root.rglob("*"):
         path.chmod(0o755)
-    alone = ["unshare", "--net", "sh", "-c", 'ip link set lo up; exec "$@"']
-    if subprocess.run([*alone, "-", "true"], capture_output=True).returncode:
-        yield "no network", None, "unshare is not allowed here", 0
-    else:
-        yield (
-            "no network",
-            *verify(prefix=[*alone, "-"], frameworks=frameworks),
-        )
-    for number, (name, requirement) in enumerate(PACKAGES.items()):
-        target = folder / f"package-{number}"
-        yield name, *with_package(requirement, target, frameworks)
+    return ok, f"{line} as root: modes only" if os.geteuid() == 0 else line
 
 
-def main():
-    """Print the table; exit with 1 if any surroundings gave an alarm."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--frameworks", default="", help="names, or all")
-    names = parser.parse_args().frameworks.replace(",", " ").split()
+def offline(frameworks: list[str]) -> Outcome:
+    """Run the check without a network."""
+    if subprocess.run([*ALONE, "true"], capture_output=True).returncode:
+        return None, "unshare is not allowed here"
+    return verify(frameworks, prefix=ALONE)
+
+
+def with_package(frameworks: list[str], wanted: str, folder: Path) -> Outcome:
+    """Run the check with another version of a package in front."""
+    command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps"]
+    command += ["--target", str(folder), wanted]
+    if subprocess.run(command, capture_output=True).returncode:
+        return None, "not to be had"
+    found = next(folder.glob("*.dist-info")).stem
+    ok, line = verify(frameworks, packages=folder)
+    return ok, f"{found}: {line}"
+
+
+def rows(frameworks: list[str], folder: Path) -> Iterator[tuple[str, Outcome]]:
+    """Yield surroundings, and what came out."""
+    (folder / "matplotlibrc").write_text("lines.linewidth: 9\n")
+    for name, settings in SETTINGS.items():
+        yield name, verify(frameworks, settings.format(folder=folder))
+    yield "another working directory", verify(frameworks, cwd=folder)
+    odd = copy_of(ROOT, folder / "Überall, mit Leerzeichen")
+    yield "a path with spaces and umlauts", verify(frameworks, root=odd)
+    yield "a read-only checkout", read_only(frameworks, odd)
+    yield "no network", offline(frameworks)
+    for name, wanted in PACKAGES.items():
+        yield name, with_package(frameworks, wanted, folder / name)
+
+
+def main(frameworks: list[str]) -> bool:
+    """Print the table; tell whether any surroundings gave an alarm."""
+    words = {True: "green", False: "ALARM", None: "left out"}
     alarms = 0
     with tempfile.TemporaryDirectory(prefix="surroundings-") as folder:
-        for name, ok, line, seconds in rows(Path(folder), names):
-            word = {True: "green", False: "ALARM", None: "left out"}[ok]
-            print(f"{name:32} {word:9} {seconds:4.0f} s  {line}", flush=True)
+        for name, (ok, line) in rows(frameworks, Path(folder)):
+            print(f"{name:32} {words[ok]:9} {line}", flush=True)
             alarms += ok is False
-    sys.exit(alarms > 0)
-
-
-if __name__ == "__main__":
-    main()
+    return alarms > 0

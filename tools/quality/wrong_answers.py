@@ -1,32 +1,27 @@
-"""Give answers of all kinds to the self-checks: `make answers`.
+"""Give answers of all kinds to the self-checks, to see whether they are fair.
 
 A learner's answer is mostly nearly right, or right in another form, or not of
 the kind that is asked for. So there are three families: "changed", a fault in
-a solution, one change of code by the rules of mutants.py (texts, prints and
-plots are left alone); "form", the right answer as another type or shape, or
-rounded as the solution prints it; and "nonsense", to be refused in words.
+a solution, one change of code by the rules of `rules` (texts, prints and plots
+are left alone); "form", the right answer as another type or shape, or rounded
+as the solution prints it; and "nonsense", to be refused in words.
 """
 
-import argparse
 import ast
-import os
 import re
-import sys
 import warnings
 from collections import Counter
-from typing import NamedTuple
-
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
-os.environ.setdefault("MPLBACKEND", "agg")
+from collections.abc import Callable, Iterable, Iterator
+from pkgutil import resolve_name
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from anyarray import to_numpy
 from tools.author import sources
-from tools.frameworks import FRAMEWORKS, chosen, why_missing
-from tools.quality.in_process import execute
-from tools.quality.mutants import changes
+from tools.frameworks import why_missing
+from tools.quality.in_process import ARRAYS, execute
+from tools.quality.rules import changes, replaced
 
 FAMILIES = {
     "changed": "changed answers are refused (are the others right, too?)",
@@ -37,6 +32,20 @@ SPARED = re.compile(r"print|plot|show_heatmaps|legend|figsize|label")
 NUMBER = re.compile(r"-?\d+\.?\d*")
 PYTHON = re.compile(r"Error|Exception|Warning|broadcast|ambiguous|raised")
 STRANGE = "a function of other arguments"  # its own error is told
+REPEATED = np.nan, np.inf, 1e300, 1e-300, 0.0
+Names = dict[str, Any]
+Answers = Iterator[tuple[str, Names]]
+# Forms of a right answer: what makes them of a float64 array.
+FORMS: dict[str, Callable] = {
+    "NumPy, float64": np.array,
+    "NumPy, float32": np.float32,
+    "whole numbers": lambda x: x.astype(int) if (x % 1 == 0).all() else x,
+    "numbers and lists": lambda x: x.tolist(),
+    "tuples": lambda x: tuple(x) if x.ndim else (x.item(),),
+    "columns": lambda x: x[..., None],
+    "rows": lambda x: x[None],
+    "a column among others": lambda x: [x[0][None], *x[1:]] if x.ndim else x,
+}
 
 
 class Judged(NamedTuple):
@@ -47,7 +56,7 @@ class Judged(NamedTuple):
     what: str  # is wrong or different
     said: str
 
-    def is_just(self):
+    def is_just(self) -> bool:
         """Tell whether the check should say so."""
         if self.family == "form":
             return self.said.endswith(": right.\n")
@@ -56,44 +65,42 @@ class Judged(NamedTuple):
         return "right." not in self.said and in_words
 
 
-def judge(name, framework, families=FAMILIES, others=()):
-    """Yield `Judged` answers to each exercise of a lesson.
+def judge(
+    name: str,
+    framework: str,
+    families: Iterable[str] = FAMILIES,
+    others: Iterable[str] = (),
+) -> Iterator[Judged]:
+    """Yield what is said of answers to each exercise of a lesson.
 
-    Args:
-        name: the lesson's.
-        framework: whose cells to run.
-        families: keys of ``FAMILIES``.
-        others: further frameworks, in whose arrays answers are given, too.
+    They are given in NumPy's arrays, in those of the framework whose cells are
+    run, and in those of other frameworks.
     """
     for title, solutions, check, namespace in exercises_of(name, framework):
         solved = dict(namespace)
         printed = [execute(source, solved, "answer") for source in solutions]
         right = {key: solved[key] for key in asked(check)}
-        if "changed" in families:
-            for what, sources in changed(solutions):
-                names = dict(namespace)
-                try:
-                    for source in sources:
-                        execute(source, names, "answer")
-                except Exception:  # which the learner sees at once
-                    continue
-                if any(differs(right[key], names.get(key)) for key in right):
-                    said = said_of(check, names)
-                    yield Judged(title, "changed", what, said)
-        every = in_place_of(right, "".join(printed), [framework, *others])
-        for family, what, answers in every:
-            if family in families:
-                said = said_of(check, solved | answers)
-                yield Judged(title, family, what, said)
+        answers = {
+            "changed": changed(right, solutions, namespace),
+            "form": in_forms(right, "".join(printed), [framework, *others]),
+            "nonsense": in_nonsense(right),
+        }
+        for family in families:
+            for what, names in answers[family]:
+                names = names if family == "changed" else solved | names
+                yield Judged(title, family, what, said_of(check, names))
 
 
-def exercises_of(name, framework):
+def exercises_of(
+    name: str, framework: str
+) -> Iterator[tuple[str, list[str], str, Names]]:
     """Run a lesson; yield its exercises, before they are solved.
 
     Yields:
         (heading, sources of the solution, source of the check, the names).
     """
-    namespace, solutions = {"__name__": "lesson"}, []
+    namespace: Names = {"__name__": "lesson"}
+    solutions: list[str] = []
     for cell in sources.read(name).cells_of(framework):
         if "solution" in cell.tags:
             solutions.append(cell.source)
@@ -106,103 +113,64 @@ def exercises_of(name, framework):
             execute(cell.source, namespace, "cell")
 
 
-def said_of(check, names):
+def said_of(check: str, names: Names) -> str:
     """Return what a check prints of the answers among the names."""
     return execute(check, dict(names), "check")
 
 
-def differs(right, answer):
-    """Tell whether a change of a solution has changed this answer."""
-    if callable(right) and callable(answer):
-        parts = "co_code", "co_consts", "co_names"
-        return any(
-            getattr(right.__code__, part) != getattr(answer.__code__, part)
-            for part in parts
-        )
-    return answer is None or not np.array_equal(
-        to_numpy(right), to_numpy(answer)
-    )
-
-
-def asked(check):
+def asked(check: str) -> list[str]:
     """Return the names of the answers that a check asks for."""
-    *_, function = ast.parse(check).body
+    function = ast.parse(check).body[-1]
+    assert isinstance(function, ast.FunctionDef)
     return [argument.arg for argument in function.args.args]
 
 
-# The three families
+# The three families: what an answer is, and the names that give it
 
 
-def changed(solutions):
-    """Yield (fault, solutions with it)."""
+def changed(right: Names, solutions: list[str], namespace: Names) -> Answers:
+    """Yield what solutions with a fault give, where it is another answer."""
     for at, source in enumerate(solutions):
-        spared = {
-            f"line {number}:"
-            for number, line in enumerate(source.splitlines(), 1)
-            if SPARED.search(line)
-        }
+        lines = ["", *source.splitlines()]
         for rule, what, plant in changes(source):
-            line = " ".join(what.split()[:2])  # as in "line 3:"
-            if rule == "text" or line in spared or SPARED.search(what):
+            line = lines[int(what.split()[1].rstrip(":"))]  # "line 3: ..."
+            if rule == "text" or SPARED.search(f"{line} {what}"):
                 continue
-            answers = [*solutions]
-            answers[at] = plant()
-            yield f"[{rule}] {what}", answers
+            names = dict(namespace)
+            try:
+                for other in replaced(solutions, at, plant()):
+                    execute(other, names, "answer")
+            except Exception:  # which the learner sees at once
+                continue
+            if any(differs(right[key], names.get(key)) for key in right):
+                yield f"[{rule}] {what}", names
 
 
-def in_place_of(right, printed, frameworks):
-    """Yield (family, what, {name: answer}) in the place of right answers.
-
-    Args:
-        right: {name: answer}.
-        printed: what the solution prints, which tells how answers are rounded.
-        frameworks: in whose arrays the right answers are given.
-    """
-    makers = forms(frameworks)
-    makers["rounded as printed"] = lambda x: rounded(x, printed)
-    for form, make in makers.items():
-        answers = {key: formed(answer, make) for key, answer in right.items()}
-        yield "form", form, answers
-    for key, answer in right.items():
-        for what, wrong in nonsense(answer).items():
-            yield "nonsense", f"{key}: {what}", {key: wrong}
+def differs(right: Any, answer: Any) -> bool:
+    """Tell whether a change of a solution has changed this answer."""
+    if callable(right) and callable(answer):
+        one, other = right.__code__, answer.__code__
+        parts = "co_code", "co_consts", "co_names"
+        return any(getattr(one, x) != getattr(other, x) for x in parts)
+    if answer is None:
+        return True
+    return not np.array_equal(to_numpy(right), to_numpy(answer))
 
 
-def forms(frameworks):
-    """Return {form: a function that brings a float64 array into it}."""
-    found = {
-        "NumPy, float64": np.array,
-        "NumPy, float32": np.float32,
-        "whole numbers": lambda x: x.astype(int) if (x % 1 == 0).all() else x,
-        "numbers and lists": lambda x: x.tolist(),
-        "tuples": lambda x: tuple(x) if x.ndim else (x.item(),),
-        "columns": lambda x: x[..., None],
-        "rows": lambda x: x[None],
-        "a column among others": lambda x: (
-            [x[0][None], *x[1:]] if x.ndim else x
-        ),
-    }
-    if "pytorch" in frameworks:
-        import torch
-
-        found["tensor"] = torch.tensor
-        found["parameter"] = lambda x: torch.nn.Parameter(torch.tensor(x))
+def in_forms(right: Names, printed: str, frameworks: list[str]) -> Answers:
+    """Yield right answers in other forms, rounded as they are printed, too."""
+    makers = FORMS | {"rounded as printed": lambda x: rounded(x, printed)}
+    makers |= {name: resolve_name(ARRAYS[name]) for name in frameworks}
     if "tensorflow" in frameworks:
-        import tensorflow as tf
-
-        found |= {"constant": tf.constant, "variable": tf.Variable}
-    if "mxnet" in frameworks:
-        import mxnet as mx
-
-        found["MXNet"] = lambda x: mx.np.array(x, dtype="float32")
-    if "jax" in frameworks:
-        import jax.numpy as jnp
-
-        found["JAX"] = jnp.array
-    return found
+        makers["variable"] = resolve_name("tensorflow:Variable")
+    if "pytorch" in frameworks:
+        parameter = resolve_name("torch.nn:Parameter")
+        makers["parameter"] = lambda x: parameter(makers["pytorch"](x))
+    for form, make in makers.items():
+        yield form, {key: formed(right[key], make) for key in right}
 
 
-def formed(answer, make):
+def formed(answer: Any, make: Callable) -> Any:
     """Return an answer, or what a function answers, in another form."""
     if isinstance(answer, str):
         return f" {answer.lower()}"
@@ -211,7 +179,7 @@ def formed(answer, make):
     return make(to_numpy(answer).astype(float))
 
 
-def rounded(array, printed):
+def rounded(array: np.ndarray, printed: str) -> np.ndarray:
     """Return an array with as many digits as all of it is printed with."""
     shown = {float(number) for number in NUMBER.findall(printed)}
     for digits in range(7, -1, -1):
@@ -221,7 +189,14 @@ def rounded(array, printed):
     return array
 
 
-def nonsense(right):
+def in_nonsense(right: Names) -> Answers:
+    """Yield answers that are wrong in the place of each right one."""
+    for key, answer in right.items():
+        for what, wrong in nonsense(answer).items():
+            yield f"{key}: {what}", {key: wrong}
+
+
+def nonsense(right: Any) -> Names:
     """Return {what: an answer} that is wrong in the place of a right one."""
     if callable(right):
         returned = {
@@ -247,31 +222,19 @@ def nonsense(right):
         "a function": lambda *_: None,
         "an object": object(),
         "rows of unequal length": [[1, 2], [3]],
-        "NaN": np.full(numbers.shape, np.nan),
-        "one NaN": np.where(
-            np.arange(numbers.size) == 0, np.nan, numbers.ravel()
-        ).reshape(numbers.shape),
-        "infinity": np.full(numbers.shape, np.inf),
-        "huge numbers": np.full(numbers.shape, 1e300),
-        "tiny numbers": np.full(numbers.shape, 1e-300),
-        "zeros": np.zeros(numbers.shape),
+        "one NaN": np.where(numbers == numbers.max(), np.nan, numbers),
+        **{f"all {x}": np.full(numbers.shape, x) for x in REPEATED},
         "the negative": -numbers - 1,
         "one more": np.append(numbers, 1),
         "an axis more": np.stack([numbers, numbers]),
     }
 
 
-def main():
-    """Print the answers that a check misjudges, and the counts."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--frameworks", default="", help="names, or all")
-    frameworks = chosen(parser.parse_args().frameworks) or FRAMEWORKS
+def main(frameworks: list[str]) -> bool:
+    """Print the misjudged answers and the counts; tell if it is unfair."""
     warnings.simplefilter("ignore")  # wrong answers divide by zero
-    just, all_of = Counter(), Counter()
-    for framework in frameworks:
-        if reason := why_missing(framework):
-            print(reason)
-            continue
+    just, all_of = Counter[str](), Counter[str]()
+    for framework in [name for name in frameworks if not why_missing(name)]:
         # A check is the same in all frameworks; only the forms differ.
         families = FAMILIES if framework == "numpy" else ["form"]
         for name in sources.names():
@@ -284,8 +247,4 @@ def main():
     for family, words in FAMILIES.items():
         print(f"{just[family]} of {all_of[family]} {words}")
     # A change of a solution may be another right answer: somebody must look.
-    sys.exit(any(just[one] < all_of[one] for one in ("form", "nonsense")))
-
-
-if __name__ == "__main__":
-    main()
+    return any(just[one] < all_of[one] for one in ("form", "nonsense"))

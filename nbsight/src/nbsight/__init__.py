@@ -9,6 +9,7 @@ import base64
 import json
 import zlib
 from pathlib import Path
+from typing import Any
 
 MIME = "application/vnd.nbsight.figure+json"
 
@@ -26,23 +27,21 @@ get_ipython().display_formatter.mimebundle_formatter.for_type_by_name(
 """
 
 
-def artists(record):
+def artists(record: dict[str, Any]) -> list[str]:
     """Return what a figure's data says of each artist, a line each.
 
-    Args:
-        record: of a notebook, where the lines are packed, or as `describe`
-            returns it.
+    Reads packed lines, as in a notebook, and those that `describe` returns.
 
     Raises:
         KeyError, ValueError, zlib.error: it holds no such lines.
     """
-    lines = record["artists"]
+    lines: str | list[str] = record["artists"]
     if isinstance(lines, str):
-        lines = json.loads(zlib.decompress(base64.b85decode(lines)))
+        return list(json.loads(zlib.decompress(base64.b85decode(lines))))
     return lines
 
 
-def startup_code():
+def startup_code() -> str:
     """Return code that makes a kernel add data to every figure it shows.
 
     To be executed silently in a Python kernel before the first cell. It

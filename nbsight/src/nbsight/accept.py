@@ -1,4 +1,4 @@
-"""Store what a notebook gives now, on purpose: python -m nbsight.accept.
+"""Store what a notebook gives now, on purpose: ``nbsight accept``.
 
 The notebook is executed and compared by the check itself, so in the same
 surroundings, with the same options and tolerances. What differs is shown; then
@@ -6,7 +6,6 @@ the question is asked. Only cells that differ get their new outputs. What would
 not pass the check afterwards is refused.
 """
 
-import argparse
 import contextlib
 import copy
 import io
@@ -17,7 +16,9 @@ import shutil
 import sys
 import tempfile
 import warnings
+from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import nbformat
 import pytest
@@ -30,22 +31,21 @@ class Store:
 
     yes = "--yes"  # how to agree beforehand
 
-    def objection(self, path):
+    def objection(self, path: Path) -> str | None:
         """Say why a notebook must not be changed here, or return None."""
+        return None
 
-    def tidy(self, path, notebook):
+    def tidy(self, path: Path, notebook: Any) -> None:
         """Change, in place, what was executed into what is to be stored."""
 
-    def faults(self, path, draft):
+    def faults(self, path: Path, draft: Path) -> list[str]:
         """Return what is wrong with a draft of a notebook, besides the check.
 
-        Args:
-            path: of the notebook.
-            draft: path of the draft, whose file and folder are named alike.
+        The draft's file and folder are named as the notebook's.
         """
         return []
 
-    def write(self, path, text):
+    def write(self, path: Path, text: str) -> None:
         """Put a notebook in its place in one move."""
         path = path.resolve()
         partial = path.with_name(f".{path.name}-{os.getpid()}.partial")
@@ -57,87 +57,92 @@ class Store:
             partial.unlink(missing_ok=True)
 
 
+class Left(Exception):
+    """Why a notebook is left as it is."""
+
+
 class Accept:
     """Does, in pytest's place, what is done with the notebooks it found."""
 
-    def __init__(self, store, yes, say):
-        """Take a `Store`, the answer if it is known, and a print function."""
-        self.store, self.yes, self.say = store, yes, say
-        self.done = None  # of each notebook, whether it is as it should be
+    def __init__(self, store: Store, yes: bool) -> None:
+        """Take where to store, and the answer if it is known."""
+        self.store, self.yes, self.out = store, yes, sys.stdout
+        # Of each notebook, whether it is as it should be.
+        self.done: list[bool] | None = None
+
+    def say(self, text: str, end: str = "\n") -> None:
+        """Print, although what pytest prints is kept back."""
+        print(text, end=end, file=self.out, flush=True)
 
     @pytest.hookimpl(tryfirst=True)
-    def pytest_cmdline_main(self, config):
+    def pytest_cmdline_main(self, config: pytest.Config) -> None:
         """Work in this process, whatever is configured for the check."""
         config.option.dist = "no"
 
     @pytest.hookimpl(tryfirst=True)
-    def pytest_runtestloop(self, session):
+    def pytest_runtestloop(self, session: pytest.Session) -> bool | None:
         """Go through the notebooks, in order."""
         if session.testsfailed:  # while they were collected: pytest says it
             return None
         self.done = []
-        for file in dict.fromkeys(item.parent for item in session.items):
+        files: Any = dict.fromkeys(item.parent for item in session.items)
+        for file in files:
             if hasattr(file, "stopped"):
-                self.done.append(self.notebook(file))
+                name = report.short(session.config.rootpath, file.path)
+                try:
+                    result, well = self.notebook(file, name), True
+                except Left as why:
+                    result, well = str(why), False
+                self.say(f"{name}: {result}")
+                self.done.append(well)
         return True
 
-    def notebook(self, file):
-        """Execute, show, ask and store one notebook; tell if all is well."""
-        name = report.short(file.config, file.path)
+    def notebook(self, file: Any, name: Path) -> str:
+        """Execute, show, ask and store one notebook; say what was done.
+
+        Raises:
+            Left: it is not as it should be.
+        """
         why = self.store.objection(file.path)
         if why:
-            self.say(f"{name}: refused\n  {why}")
-            return False
+            raise Left(f"refused\n  {why}")
         before = file.path.read_bytes()
         self.say(f"{name}: executing")
         file.setup()
         found = verdict(file)
         if not found:
-            self.say(f"{name}: nothing differs")
-            return True
-        with tempfile.TemporaryDirectory() as folder:
-            draft = Path(folder, file.path.parent.name, file.path.name)
-            draft.parent.mkdir()
-            text = self.draft(file, before.decode(), found)
-            draft.write_bytes(text.encode())
-            wrong = [report.summary(*each) for each in verdict(file, draft)]
-            if file.stopped:
-                at = file.stopped.index
-                wrong = [
-                    report.summary(item, lines)
-                    for item, lines in found
-                    if getattr(item, "index", None) == at
-                ]
-            wrong = wrong or self.store.faults(file.path, draft)
+            return "nothing differs"
+        text = self.draft(file, before.decode(), found)
+        if file.stopped:
+            at = file.stopped.index
+            wrong = [report.summary(*f) for f in found if f[0].index == at]
+        else:
+            wrong = self.faults(file, name, text)
         if wrong:
-            text = "\n".join(wrong).replace(str(draft), str(name))
-            self.say(f"{text}\n{name}: refused, for it would not pass")
-            return False
+            self.say("\n".join(wrong))
+            raise Left("refused, for it would not pass")
         for item, lines in found:
             self.say(report.summary(item, lines))
         page = f"{file.path.with_suffix('')}-differs"
         self.say(
-            f"different: {len(found)} of {len(file.cells)} cells; stored and "
-            f"new side by side:\n  {report.page(file.config, page, found)}"
+            f"different: {len(found)} of {len(file.items) - 1} cells; stored "
+            f"and new side by side:\n  {report.page(page, found)}"
         )
-        if not self.agreed(name):
-            return False
+        if not self.yes:
+            self.ask()
         if file.path.read_bytes() != before:
-            self.say(f"{name}: changed meanwhile, so it is left; start again")
-            return False
+            raise Left("changed meanwhile, so it is left; start again")
         self.store.write(file.path, text)
-        self.say(f"{name}: accepted")
-        return True
+        return "accepted"
 
-    def draft(self, file, before, found):
+    def draft(self, file: Any, before: str, found: list[Any]) -> str:
         """Return the notebook's text with new outputs where they differ."""
         old, new = json.loads(before), copy.deepcopy(file.new)
         self.store.tidy(file.path, new)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # on ids: the check says it
+        with warnings.catch_warnings(action="ignore"):  # the check tells
             new = json.loads(nbformat.writes(new))
-        changed, count = {getattr(item, "index", None) for item, _ in found}, 0
-        for index, cell in enumerate(old.get("cells", [])):
+        changed, count = {item.index for item, _ in found}, 0
+        for index, cell in enumerate(old["cells"]):
             if cell["cell_type"] != "code":
                 continue
             if index in changed:
@@ -150,94 +155,74 @@ class Accept:
                     output["execution_count"] = cell["execution_count"]
         return dumps(old, before)
 
-    def agreed(self, name):
+    def faults(self, file: Any, name: Path, text: str) -> list[str]:
+        """Say why what a notebook would become cannot be stored."""
+        with tempfile.TemporaryDirectory() as folder:
+            draft = Path(folder, file.path.parent.name, file.path.name)
+            draft.parent.mkdir()
+            draft.write_bytes(text.encode())
+            wrong = [report.summary(*pair) for pair in verdict(file, draft)]
+            wrong = wrong or self.store.faults(file.path, draft)
+        return [each.replace(str(draft), str(name)) for each in wrong]
+
+    def ask(self) -> None:
         """Ask whether to store; without a terminal the answer is no."""
-        if self.yes:
-            return True
         if not sys.stdin.isatty():
-            self.say(
-                f"{name}: left as it is, for there is no terminal to ask on; "
-                f"to accept this all the same, give {self.store.yes}"
+            raise Left(
+                "left as it is, for there is no terminal to ask on; to accept "
+                f"this all the same, give {self.store.yes}"
             )
-            return False
         self.say("Store the new outputs? [y/N] ", end="")
-        if sys.stdin.readline().strip().lower() in ("y", "yes"):
-            return True
-        self.say(f"{name}: left as it is")
-        return False
+        if sys.stdin.readline().strip().lower() not in ("y", "yes"):
+            raise Left("left as it is")
 
 
-def verdict(file, path=None):
+def verdict(file: Any, draft: Path | None = None) -> list[Any]:
     """Return what the check says of a notebook that has been executed.
 
-    Args:
-        file: a `plugin.NotebookFile` that has been set up.
-        path: of a draft to be compared with that execution in its place.
-
-    Returns:
-        Pairs of a cell's item and the lines of what differs.
+    A draft is compared with that execution in the notebook's place. In pairs:
+    an item and the lines of what is wrong with it.
     """
-    from .plugin import Mismatch, NotebookFile  # after pytest has started
-
-    if path is not None:
-        new, stopped = file.new, file.stopped
-        file = NotebookFile.from_parent(file.parent, path=path)
-        file.new, file.stopped = new, stopped
-        file.setup_sanitize_files()
-    found, file.cells = [], []
-    for item in file.collect():
-        file.cells += [item] if hasattr(item, "cell") else []
-        try:
-            item.runtest()
-        except Mismatch as mismatch:
-            found.append((item, mismatch.lines))
-        except pytest.skip.Exception:
-            pass
-    return found
+    checked = file
+    if draft:
+        checked = type(file).from_parent(file.parent, path=draft)
+        checked.new, checked.stopped = file.new, file.stopped
+        checked.setup_sanitize_files()
+    items = [item for item in checked.collect() if not item.skipped()]
+    found = [(item, item.faults()) for item in items]
+    return [pair for pair in found if pair[1]]
 
 
-def dumps(notebook, like):
-    """Write a notebook from JSON in the form that a text has, if it can be.
-
-    Args:
-        notebook: as read by ``json``.
-        like: the text; where it has another form, nbformat's is taken.
-    """
+def dumps(notebook: Any, like: str) -> str:
+    """Write a notebook from JSON in the form that a text has."""
     indent = re.match(r"\{\s*\n([ \t]+)", like)
-    end = like[len(like.rstrip()) :]
-    for ascii_only in (False, True):
-        form = {"ensure_ascii": ascii_only, "indent": indent and indent[1]}
-        if json.dumps(json.loads(like), **form) + end == like:
-            return json.dumps(notebook, **form) + end
-    form = {"ensure_ascii": False, "indent": 1, "sort_keys": True}
-    return json.dumps(notebook, **form) + "\n"
+    text = json.dumps(
+        notebook,
+        ensure_ascii=like.isascii() and "\\u" in like,
+        indent=indent and indent[1],
+    )
+    return text + like[len(like.rstrip()) :]
 
 
-def main(store=None, arguments=None):
-    """Read the command line and do it; return the status to exit with."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("notebooks", nargs="+", metavar="NOTEBOOK")
-    parser.add_argument("--yes", action="store_true", help="do not ask")
-    chosen = parser.parse_args(arguments)
-    out, pytest_says = sys.stdout, io.StringIO()
+def accept(
+    notebooks: Iterable[str | Path],
+    yes: bool = False,
+    store: Store | None = None,
+) -> int:
+    """Do it; return the status to exit with.
 
-    def say(text, end="\n"):
-        print(text, end=end, file=out, flush=True)
-
-    accept = Accept(store or Store(), chosen.yes, say)
+    ``yes`` is the answer given beforehand.
+    """
+    doing, pytest_says = Accept(store or Store(), yes), io.StringIO()
     # No assertions are rewritten: modules that are imported already cannot be,
     # and where warnings are errors, pytest would end with that.
     options = ["--nbval", "--capture=no", "--assert=plain"]
     with contextlib.redirect_stdout(pytest_says):
-        status = pytest.main([*options, *chosen.notebooks], [accept])
-    if status == pytest.ExitCode.INTERRUPTED and accept.done is not None:
-        say("\nstopped; what is written so far is whole")
-    elif status or not accept.done:
+        status = pytest.main([*options, *map(str, notebooks)], [doing])
+    if status == pytest.ExitCode.INTERRUPTED and doing.done is not None:
+        doing.say("\nstopped; what is written so far is whole")
+    elif status or not doing.done:
         print(pytest_says.getvalue(), end="", file=sys.stderr)
-        if not accept.done:
+        if not doing.done:
             print("no notebook was looked at", file=sys.stderr)
-    return 0 if accept.done and all(accept.done) and not status else 1
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+    return 0 if doing.done and all(doing.done) and not status else 1

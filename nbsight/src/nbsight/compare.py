@@ -4,10 +4,12 @@ import json
 import math
 import re
 import zlib
+from collections.abc import Callable
 from contextlib import suppress
 from difflib import SequenceMatcher
 from functools import partial
-from typing import NamedTuple
+from os.path import commonprefix
+from typing import Any, NamedTuple
 
 from . import MIME, artists
 
@@ -41,156 +43,146 @@ class Tolerance(NamedTuple):
 
 
 DEFAULT = Tolerance()
+Found = list[str] | None  # None: look at the parts
+Leaf = Callable[[Any, Any, str], Found]
+Spans = dict[str, float | None]
 
 
-def say(value, start=0):
+def say(value: Any, start: int = 0) -> str:
     """Return a value as it stands in a message: short, text in quotes."""
     if value is NOTHING:
         return "nothing"
     text = json.dumps(value, ensure_ascii=False)
-    start = start if len(text) > 60 else 0
-    text = f"{'...' * (start > 0)}{text[start:]}"
+    if start and len(text) > 60:
+        text = f"...{text[start:]}"
     return text if len(text) <= 60 else f"{text[:57]}..."
 
 
-def changed(place, stored, now):
+def changed(place: str, old: Any, new: Any) -> str:
     """Return the line that tells of one difference."""
     start = 0
-    if isinstance(stored, str) and isinstance(now, str):
-        pairs = enumerate(zip(stored, now, strict=False))
-        same = min(len(stored), len(now))
-        start = max(0, next((i for i, (a, b) in pairs if a != b), same) - 20)
-    text = f"stored {say(stored, start)}, now {say(now, start)}"
+    if isinstance(old, str) and isinstance(new, str):
+        start = max(0, len(commonprefix([old, new])) - 20)  # noqa: RUF071
+    text = f"stored {say(old, start)}, now {say(new, start)}"
     return f"{place}: {text}" if place else text
 
 
-def _form(number):
+def _first(found: list[str], what: str) -> list[str]:
+    """Return the first line, with the number of the others."""
+    more = f" (and {len(found) - 1} more{what})" if found[1:] else ""
+    return [line + more for line in found[:1]]
+
+
+def _form(number: str) -> tuple[Any, ...]:
     """Return how a number is printed: point, decimals, form of exponent."""
     mantissa, e, exponent = number.lower().partition("e")
     _, point, decimals = mantissa.partition(".")
-    return (
-        point,
-        len(decimals),
-        e,
-        len(exponent.lstrip("+-")),
-        number[0] == "+",
-    )
+    digits = len(exponent.lstrip("+-"))
+    return point, len(decimals), e, digits, number[0] == "+"
 
 
-def same_number(stored, now, tolerance=DEFAULT):
-    """Tell whether two printed numbers are one number, give or take."""
-    _, decimals, e, *_ = _form(stored)
-    if _form(now) != _form(stored):
-        return False
+def same_number(old: str, new: str, tolerance: Tolerance) -> bool:
+    """Tell whether two numbers of one form are one number, give or take."""
+    _, decimals, e, *_ = _form(old)
     if not decimals and not e:  # an integer
-        return int(stored.rstrip(".")) == int(now.rstrip("."))
-    first, second = float(stored), float(now)
+        return int(old.rstrip(".")) == int(new.rstrip("."))
+    first, second = float(old), float(new)
     allowed = tolerance.rtol * abs(first) + tolerance.atol
-    mantissa, _, power = stored.lower().partition("e")
+    mantissa, _, power = old.lower().partition("e")
     if len(re.sub(r"\D", "", mantissa).lstrip("0")) >= DIGITS:
         allowed = max(allowed, 1.0001 * 10.0 ** (int(power or 0) - decimals))
     return abs(first - second) <= allowed
 
 
-def _tokens(line):
-    """Split a line into words and pairs: spaces before, number."""
-    tokens, end = [], 0
-    for match in NUMBER.finditer(line):
-        tokens += [line[end : match.start()], match.groups()]
-        end = match.end()
-    return [*tokens, line[end:]]
-
-
-def _line_difference(stored, now, tolerance, place):
+def _line(old: str, new: str, tolerance: Tolerance, place: str) -> list[str]:
     """Compare two lines; return what differs first, or nothing."""
-    before, after = _tokens(stored), _tokens(now)
-    if before[::2] != after[::2]:
-        return [changed(place, stored, now)]
-    place = f"{place}: " if place else ""
-    found = []
-    for old, new in zip(before[1::2], after[1::2], strict=True):
-        text = f"{place}stored {old[1]}, now {new[1]}"
-        if _form(old[1]) != _form(new[1]):
+    before, after = NUMBER.split(old), NUMBER.split(new)
+    if before[::3] != after[::3]:  # words; then come spaces and a number
+        return [changed(place, old, new)]
+    found, place = [], f"{place}: " if place else ""
+    for i in range(2, len(before), 3):
+        one, other = before[i], after[i]
+        width, now_width = len(before[i - 1] + one), len(after[i - 1] + other)
+        text = f"{place}stored {one}, now {other}"
+        if _form(one) != _form(other):
             found.append(f"{text}, printed in another format")
-        elif not same_number(old[1], new[1], tolerance):
+        elif not same_number(one, other, tolerance):
             found.append(text)
-        elif old[0] != new[0] and sum(map(len, old)) != sum(map(len, new)):
+        elif before[i - 1] != after[i - 1] and width != now_width:
             found.append(f"{text}, printed in another width")
-    more = f" (and {len(found) - 1} more numbers)" if len(found) > 1 else ""
-    return [found[0] + more] if found else []
+    return _first(found, " numbers")
 
 
-def text_differences(stored, now, tolerance, place=""):
+def text_differences(
+    stored: str, now: str, tolerance: Tolerance, place: str = ""
+) -> list[str]:
     """Compare two texts: words and layout exactly, numbers as numbers."""
     old, new = stored.split("\n"), now.split("\n")
     if len(old) != len(new):
-        for tag, i, j, k, m in SequenceMatcher(None, old, new).get_opcodes():
-            if tag != "equal":
-                pair = ["\n".join(each) for each in (old[i:j], new[k:m])]
-                line = changed(f"{place} line {i + 1}".strip(), *pair)
-                return [f"{line} ({len(old)} lines stored, {len(new)} now)"]
+        codes = SequenceMatcher(None, old, new).get_opcodes()
+        _, i, j, k, m = next(code for code in codes if code[0] != "equal")
+        here = f"{place} line {i + 1}".strip()
+        line = changed(here, "\n".join(old[i:j]), "\n".join(new[k:m]))
+        return [f"{line} ({len(old)} lines stored, {len(new)} now)"]
     found = []
-    for i, pair in enumerate(zip(old, new, strict=True), 1):
+    for i, (one, other) in enumerate(zip(old, new, strict=True), 1):
         here = f"{place} line {i}".strip() if len(old) > 1 else place
-        if pair[0] != pair[1]:
-            found += _line_difference(*pair, tolerance, here)
+        if one != other:
+            found += _line(one, other, tolerance, here)
     return found
 
 
-def tree_differences(stored, now, place, leaf):
-    """Compare values from JSON; ``leaf`` returns None where it goes deeper."""
-    found = leaf(stored, now, place)
+def tree_differences(old: Any, new: Any, place: str, leaf: Leaf) -> list[str]:
+    """Compare values from JSON, whose leaves ``leaf`` compares."""
+    found = leaf(old, new, place)
     if found is not None:
         return found
-    pairs = None
-    if isinstance(stored, dict) and isinstance(now, dict):
-        pairs = [
-            (f"{place}.{key}", stored.get(key, NOTHING), now.get(key, NOTHING))
-            for key in {**stored, **now}
-        ]
-    elif isinstance(stored, list) and isinstance(now, list):
-        if len(stored) == len(now):
-            pairs = zip(stored, now, strict=True)
-            pairs = [(f"{place}[{i}]", *pair) for i, pair in enumerate(pairs)]
-    elif type(stored) is type(now) and stored == now:
-        return []
-    if pairs is None:
-        return [changed(place, stored, now)]
+    if isinstance(old, dict) and isinstance(new, dict):
+        parts = {
+            f".{key}": (old.get(key, NOTHING), new.get(key, NOTHING))
+            for key in {**old, **new}
+        }
+    elif type(old) is type(new) is list and len(old) == len(new):
+        pairs = enumerate(zip(old, new, strict=True))
+        parts = {f"[{i}]": pair for i, pair in pairs}
+    else:
+        same = type(old) is type(new) and old == new
+        return [] if same else [changed(place, old, new)]
     return [
         line
-        for here, old, new in pairs
-        for line in tree_differences(old, new, here, leaf)
+        for at, (one, other) in parts.items()
+        for line in tree_differences(one, other, place + at, leaf)
     ]
 
 
-def _plain_leaf(tolerance, stored, now, place):
+def _plain_leaf(tolerance: Tolerance, old: Any, new: Any, place: str) -> Found:
     """Compare texts and numbers that are not whole, as in a printed text."""
-    if isinstance(stored, str) and isinstance(now, str):
-        return text_differences(stored, now, tolerance, place)
-    if isinstance(stored, float) and isinstance(now, float):
-        allowed = tolerance.rtol * abs(stored) + tolerance.atol
-        near = stored == now or abs(stored - now) <= allowed
-        return [] if near else [changed(place, stored, now)]
+    if isinstance(old, str) and isinstance(new, str):
+        return text_differences(old, new, tolerance, place)
+    if isinstance(old, float) and isinstance(new, float):
+        allowed = tolerance.rtol * abs(old) + tolerance.atol
+        near = old == new or abs(old - new) <= allowed
+        return [] if near else [changed(place, old, new)]
     return None
 
 
-def _flat(value, place=""):
+def _flat(value: Any, place: str = "") -> dict[str, float] | None:
     """Return the numbers in nested lists, by place; None if not only such."""
     if isinstance(value, list):
-        parts = [_flat(item, f"{place}[{i}]") for i, item in enumerate(value)]
-        return (
-            None
-            if None in parts
-            else {k: x for p in parts for k, x in p.items()}
-        )
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return (
-            {place: float(value)} if value in ("nan", "inf", "-inf") else None
-        )
-    return {place: float(value)}
+        found: dict[str, float] = {}
+        for i, item in enumerate(value):
+            part = _flat(item, f"{place}[{i}]")
+            if part is None:
+                return None
+            found |= part
+        return found
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    if number or value in ("nan", "inf", "-inf"):
+        return {place: float(value)}
+    return None
 
 
-def _allowed(values, tolerance, span):
+def _allowed(values: list[float], tolerance: Tolerance, span: float) -> float:
     """Return how far numbers may differ that are shown together."""
     finite = [x for x in values if math.isfinite(x)] or [0.0]
     scale = max(map(abs, finite))
@@ -199,18 +191,19 @@ def _allowed(values, tolerance, span):
     return tolerance.rtol * span + atol + 1e-6 * scale
 
 
-def _summary_differences(stored, now, allowed, place):
+def _summary(old: Any, new: Any, allowed: float, place: str) -> list[str]:
     """Compare two summaries of large arrays."""
-    found = []
     for key in ("shape", "missing"):
-        if stored[key] != now[key]:
-            return [changed(f"{place}.{key}", stored[key], now[key])]
-    for key in ("low", "high", "mean"):
-        if not abs(stored[key] - now[key]) <= allowed:
-            found.append(changed(f"{place}.{key}", stored[key], now[key]))
-    size, blocks = math.prod(stored["shape"]), len(stored["sums"])
+        if old[key] != new[key]:
+            return [changed(f"{place}.{key}", old[key], new[key])]
+    found = [
+        changed(f"{place}.{key}", old[key], new[key])
+        for key in ("low", "high", "mean")
+        if not abs(old[key] - new[key]) <= allowed
+    ]
+    size, blocks = math.prod(old["shape"]), len(old["sums"])
     allowed *= math.sqrt(size / blocks)
-    pairs = enumerate(zip(stored["sums"], now["sums"], strict=True))
+    pairs = enumerate(zip(old["sums"], new["sums"], strict=True))
     bad = [i for i, (one, other) in pairs if not abs(one - other) <= allowed]
     if bad:
         start = bad[0] * (size // blocks) + min(bad[0], size % blocks)
@@ -219,47 +212,50 @@ def _summary_differences(stored, now, allowed, place):
     return found
 
 
-def _shown_leaf(tolerance, spans, stored, now, place):
+def _shown_leaf(
+    tolerance: Tolerance, spans: Spans, old: Any, new: Any, place: str
+) -> Found:
     """Compare numbers, colours and texts that a figure shows."""
     key = re.sub(r"(\[\d+\])+$", "", place).rpartition(".")[2]
-    loose, span = LOOSE.get(key), spans.get(key, 0.0)
-    if isinstance(stored, dict) and isinstance(now, dict) and "sums" in stored:
-        if "sums" not in now:
-            return [changed(place, stored["shape"], len(now))]
-        ends = [each[end] for each in (stored, now) for end in ("low", "high")]
-        allowed = loose or _allowed(ends, tolerance, span or 0.0)
-        return _summary_differences(stored, now, allowed, place)
-    if isinstance(stored, str) and isinstance(now, str):
-        if HEX.fullmatch(stored) and HEX.fullmatch(now):
-            one, other = (
-                bytes.fromhex(c[1:].ljust(8, "f")) for c in (stored, now)
-            )
-            if all(abs(a - b) < 2 for a, b in zip(one, other, strict=True)):
-                return []
-        elif key == "text":
-            return text_differences(stored, now, tolerance, place)
+    span = spans.get(key, 0.0)
+
+    def allowed(values: list[float]) -> float:
+        return LOOSE.get(key) or _allowed(values, tolerance, span or 0.0)
+
+    if isinstance(old, dict) and isinstance(new, dict) and "sums" in old:
+        if "sums" not in new:
+            return [changed(place, old["shape"], len(new))]
+        ends = [each[end] for each in (old, new) for end in ("low", "high")]
+        return _summary(old, new, allowed(ends), place)
+    if isinstance(old, str) and isinstance(new, str):
+        if HEX.fullmatch(old) and HEX.fullmatch(new):
+            pair = [bytes.fromhex(c[1:].ljust(8, "f")) for c in (old, new)]
+            near = all(abs(a - b) < 2 for a, b in zip(*pair, strict=True))
+            return [] if near else None
+        if key == "text":
+            return text_differences(old, new, tolerance, place)
         return None
-    old, new = _flat(stored), _flat(now)
-    if old is None or new is None:
+    numbers, others = _flat(old), _flat(new)
+    if numbers is None or others is None:
         return None
-    if old.keys() != new.keys():
-        if isinstance(stored, list) and isinstance(now, list):
-            return [f"{place}: stored {len(stored)} values, now {len(now)}"]
-        return [changed(place, stored, now)]
-    allowed = loose or _allowed(
-        [*old.values(), *new.values()], tolerance, span or 0.0
-    )
+    if numbers.keys() != others.keys():
+        if isinstance(old, list) and isinstance(new, list):
+            return [f"{place}: stored {len(old)} values, now {len(new)}"]
+        return [changed(place, old, new)]
+    limit = allowed([*numbers.values(), *others.values()])
     bad = [
-        at
-        for at, x in old.items()
-        if str(x) != str(new[at])
-        and not abs(x - new[at]) <= (LOG * abs(x) if span is None else allowed)
+        changed(place + at, x, others[at])
+        for at, x in numbers.items()
+        if str(x) != str(others[at])
+        and not abs(x - others[at])
+        <= (LOG * abs(x) if span is None else limit)
     ]
-    more = f" (and {len(bad) - 1} more of its values)" if bad[1:] else ""
-    return [changed(place + at, old[at], new[at]) + more for at in bad[:1]]
+    return _first(bad, " of its values")
 
 
-def figure_differences(stored, now, tolerance=DEFAULT):
+def figure_differences(
+    stored: Any, now: Any, tolerance: Tolerance = DEFAULT
+) -> list[str]:
     """Compare what two figures show."""
     figures = []
     for when, data in (("stored", stored), ("new", now)):
@@ -275,9 +271,8 @@ def figure_differences(stored, now, tolerance=DEFAULT):
             if not text_differences(name, other, tolerance):
                 old = {other if k == name else k: old[k] for k in old}
                 break  # a label with a number in it that is near enough
-    found = []
+    leaf, found = partial(_shown_leaf, tolerance, {}), []
     for key in ("size", "dpi"):
-        leaf = partial(_shown_leaf, tolerance, {})
         found += tree_differences(stored[key], now[key], f"figure.{key}", leaf)
     for name in {**old, **new}:
         if name not in new:
@@ -289,18 +284,16 @@ def figure_differences(stored, now, tolerance=DEFAULT):
             leaf = partial(_shown_leaf, tolerance, _spans(axes))
             found += tree_differences(old[name], new[name], name, leaf)
     orders = [n for n in old if n in new], [n for n in new if n in old]
-    for first, second in zip(*orders, strict=True):
-        if first != second:
-            found.append(f"{second}: now drawn before {first}")
-            break
+    moved = [pair for pair in zip(*orders, strict=True) if pair[0] != pair[1]]
+    found += [f"{new}: now drawn before {old}" for old, new in moved[:1]]
     # What moves with other things comes last: it is seldom the cause.
     found.sort(key=lambda line: bool(FOLLOWS.search(line)))
     return [re.sub(r"\.(path|text)\b(?=[.:\[])", "", line) for line in found]
 
 
-def _spans(axes):
+def _spans(axes: dict[str, Any]) -> Spans:
     """Return the range that each axis shows, None if it is logarithmic."""
-    spans = {}
+    spans: Spans = {}
     for key in "xy":
         low, high = axes.get(f"{key}lim", (0.0, 0.0))
         log = axes.get(f"{key}scale") == "log"
@@ -308,14 +301,13 @@ def _spans(axes):
     return spans
 
 
-def kind(output):
+def kind(output: Any) -> str:
     """Return in one word what a reader sees of an output."""
     if output["output_type"] == "stream":
-        return output["name"]
-    data = output.get("data")
-    if data is None:
-        return output["output_type"]
-    data = set(data) - {WIDGET}
+        return str(output["name"])
+    if "data" not in output:
+        return str(output["output_type"])
+    data = set(output["data"]) - {WIDGET}
     if MIME in data:
         return "figure"
     known = ("image/", "html", "latex", "markdown", "json", "javascript")
@@ -325,14 +317,10 @@ def kind(output):
     return "text" if data == {"text/plain"} else " ".join(sorted(data))
 
 
-def output_differences(stored, now, tolerance=DEFAULT):
-    """Compare the outputs of one cell, in order.
-
-    Args:
-        stored: outputs as in a notebook, streams joined.
-        now: the new outputs.
-        tolerance: a `Tolerance`.
-    """
+def output_differences(
+    stored: list[Any], now: list[Any], tolerance: Tolerance = DEFAULT
+) -> list[str]:
+    """Compare the outputs of one cell, streams joined, in order."""
     kinds, now_kinds = ([kind(output) for output in o] for o in (stored, now))
     if kinds != now_kinds:
         return _other_outputs(kinds, now_kinds)
@@ -343,62 +331,63 @@ def output_differences(stored, now, tolerance=DEFAULT):
     return found
 
 
-def _other_outputs(stored, now):
+def _other_outputs(stored: list[str], now: list[str]) -> list[str]:
     """Say which outputs are missing, too many or elsewhere."""
     found = [
         f"stored {stored.count(word)} {word}, now {now.count(word)}"
         for word in dict.fromkeys(stored + now)
         if stored.count(word) != now.count(word)
     ]
-    if stored.count("picture") and not now.count("picture"):
+    if "picture" in stored and "picture" not in now:
         found.append("the picture was stored without its figure data")
-    if not found:
-        found = [f"order: stored {', '.join(stored)}; now {', '.join(now)}"]
-    return found
+    order = f"order: stored {', '.join(stored)}; now {', '.join(now)}"
+    return found or [order]
 
 
-def _values(mime, value):
-    """Return what is compared: of JSON that is kept as a text, its values."""
-    if "json" in mime and isinstance(value, str):
-        with suppress(ValueError):
-            return json.loads(value)
-    return value
+def _text(output: Any) -> str:
+    """Return the text of a stream, after its carriage returns, or error."""
+    if output["output_type"] == "error":
+        return f"{output['ename']}: {output['evalue']}"
+    return re.sub(r"(?m)^.*\r(?=[^\n])", "", output["text"])
 
 
-def _one_output(stored, now, tolerance):
+def _one_output(stored: Any, now: Any, tolerance: Tolerance) -> list[str]:
     """Compare two outputs of one kind."""
     if stored["output_type"] != now["output_type"]:
         return [changed("", stored["output_type"], now["output_type"])]
-    if stored["output_type"] == "stream":
-        texts = [  # as it looks after the carriage returns
-            re.sub(r"(?m)^.*\r(?=[^\n])", "", each["text"])
-            for each in (stored, now)
-        ]
-        return text_differences(*texts, tolerance)
-    if stored["output_type"] == "error":
-        pair = [f"{each['ename']}: {each['evalue']}" for each in (stored, now)]
-        return text_differences(*pair, tolerance)
+    if stored["output_type"] in ("stream", "error"):
+        return text_differences(_text(stored), _text(now), tolerance)
     if "data" not in stored:
         return [f"{stored['output_type']} is no output that can be compared"]
     found, data, new = [], stored["data"], now["data"]
     leaf = partial(_plain_leaf, tolerance)
     for mime in {**data, **new}:
-        if mime == WIDGET and mime in new:
+        old_value, value = data.get(mime, NOTHING), new.get(mime, NOTHING)
+        if value is NOTHING:
+            found.append(f"{mime}: stored, now missing")
+        elif mime == WIDGET:
             continue
-        if mime not in new or mime not in data:
-            words = "new, not stored" if mime in new else "stored, now missing"
-            found.append(f"{mime}: {words}")
+        elif old_value is NOTHING:
+            found.append(f"{mime}: new, not stored")
         elif mime == MIME:
-            found += figure_differences(data[mime], new[mime], tolerance)
+            found += figure_differences(old_value, value, tolerance)
         elif mime.startswith(("image/", "application/pdf")):
-            if MIME not in data and data[mime] != new[mime]:
+            if MIME not in data and old_value != value:
                 found.append(f"{mime}: differs, and has no figure data")
         else:
             place = "" if mime == "text/plain" else mime
-            pair = [_values(mime, each[mime]) for each in (data, new)]
-            found += tree_differences(*pair, place, leaf)
-    pair = [
+            if "json" in mime:
+                old_value, value = _parsed(old_value), _parsed(value)
+            found += tree_differences(old_value, value, place, leaf)
+    metadata, now_metadata = (
         {k: v for k, v in each["metadata"].items() if "image/" not in k}
         for each in (stored, now)
-    ]
-    return found + tree_differences(*pair, "metadata", leaf)
+    )
+    return found + tree_differences(metadata, now_metadata, "metadata", leaf)
+
+
+def _parsed(value: Any) -> Any:
+    """Return the values of JSON that is kept as a text."""
+    with suppress(ValueError, TypeError):
+        return json.loads(value)
+    return value

@@ -13,7 +13,12 @@ import json
 import re
 import warnings
 import zlib
-from collections import Counter, defaultdict
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from functools import partial
+from typing import Any
+from unittest import mock
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -22,7 +27,7 @@ from matplotlib.backend_bases import RendererBase
 from matplotlib.backends.backend_agg import RendererAgg
 from matplotlib.collections import Collection
 from matplotlib.colors import to_hex
-from matplotlib.figure import FigureBase
+from matplotlib.figure import Figure, FigureBase
 from matplotlib.image import AxesImage
 from matplotlib.lines import Line2D
 from matplotlib.offsetbox import OffsetBox
@@ -36,7 +41,7 @@ CLOSE = 79  # Path.CLOSEPOLY, whose vertex means nothing
 FONT = ["sans-serif", "normal", "normal"]  # the usual one is not noted
 LAYOUT = Text, Axes, Axis, FigureBase, OffsetBox  # draw paths around texts
 # Readable names; an artist that is not found here is named by its class.
-KINDS = {
+KINDS: dict[type, str] = {
     Axes: "axes",
     Line2D: "lines",
     Patch: "patches",
@@ -50,7 +55,7 @@ PARTS += ["_suptitle", "_supxlabel", "_supylabel"]
 PARTS += ["tick1line", "tick2line", "gridline", "label1", "label2"]
 
 
-def describe(figure):
+def describe(figure: Figure) -> dict[str, Any]:
     """Return what a figure shows as a dictionary for JSON.
 
     Never raises: a failure stands in the dictionary under ``error``.
@@ -58,12 +63,21 @@ def describe(figure):
     try:
         with warnings.catch_warnings(), np.errstate(all="ignore"):
             warnings.simplefilter("ignore")
-            return _describe(figure)
+            with _layout_kept(figure):
+                figure.draw_without_rendering()  # makes ticks and layout
+                figure.set_layout_engine("none")
+                recorder = Recorder(figure)
+                recorder.draw(figure)
+                return {
+                    "size": numbers(figure.get_size_inches()),
+                    "dpi": figure.dpi,
+                    "artists": recorder.entries(),
+                }
     except Exception as error:
         return {"error": f"{type(error).__name__}: {error}"}
 
 
-def packed(record):
+def packed(record: dict[str, Any]) -> dict[str, Any]:
     """Return what `describe` returned with its lines in a third of the space.
 
     They go through zlib and base 85, whose letters JSON need not escape;
@@ -76,32 +90,27 @@ def packed(record):
     return {**record, "artists": lines}
 
 
-def _describe(figure):
-    """Draw a figure twice, then undo what each drawing does to its layout."""
-    engine, pars = figure.get_layout_engine(), figure.subplotpars
-    sides = "left", "right", "bottom", "top", "wspace", "hspace"
-    sides = {side: getattr(pars, side) for side in sides}
-    places = [
-        (axes, axes.get_in_layout(), axes.get_position(original), which)
-        for axes in figure.findobj(Axes)
-        for which, original in (("original", True), ("active", False))
+@contextmanager
+def _layout_kept(figure: Figure) -> Iterator[None]:
+    """Undo in the end what drawing does to a figure's layout."""
+    engine, sides = figure.get_layout_engine(), vars(figure.subplotpars)
+    before = sides.copy()
+    places: list[Any] = [
+        (ax, ax.get_position(True), ax.get_position(), ax.get_in_layout())
+        for ax in figure.findobj(Axes)
     ]
     try:
-        figure.draw_without_rendering()  # ticks and layout exist afterwards
-        figure.set_layout_engine("none")
-        recorder = Recorder(figure)
-        recorder.draw(figure)
-        size, dpi = numbers(figure.get_size_inches()), figure.dpi
-        return {"size": size, "dpi": dpi, "artists": recorder.entries()}
+        yield
     finally:
         figure.set_layout_engine(engine or "none")
-        pars.update(**sides)
-        for axes, in_layout, place, which in places:
-            axes.set_position(place, which=which)
+        sides.update(before)
+        for axes, original, active, in_layout in places:
+            axes.set_position(original, which="original")
+            axes.set_position(active, which="active")
             axes.set_in_layout(in_layout)
 
 
-def numbers(values, limit=LIMIT, digits=DIGITS):
+def numbers(values: Any, limit: int = LIMIT, digits: int = DIGITS) -> Any:
     """Return an array as rounded lists, or the summary of a large one.
 
     The summary holds weighted sums of blocks of the array: each element has
@@ -112,8 +121,10 @@ def numbers(values, limit=LIMIT, digits=DIGITS):
     if values.size <= limit:
         return _rounded(values.tolist(), digits)
     finite = values[np.isfinite(values)]
-    low, high = (finite.min(), finite.max()) if finite.size else (0.0, 0.0)
-    mean = finite.mean() if finite.size else 0.0
+    low, high, mean = (
+        getattr(finite if finite.size else np.zeros(1), name)()
+        for name in ("min", "max", "mean")
+    )
     away = 2 * (high - low) or 1.0  # stands for what is no number
     flat = np.nan_to_num(
         values.ravel() - mean, nan=away, posinf=2 * away, neginf=-2 * away
@@ -136,7 +147,7 @@ def numbers(values, limit=LIMIT, digits=DIGITS):
     }
 
 
-def _rounded(value, digits):
+def _rounded(value: Any, digits: int) -> Any:
     if isinstance(value, list):
         return [_rounded(item, digits) for item in value]
     if not np.isfinite(value):
@@ -145,149 +156,143 @@ def _rounded(value, digits):
     return int(value) if value == int(value) and abs(value) < 1e15 else value
 
 
-def _hex(color):
-    color = None if color is None else tuple(color)
-    return color and to_hex(color, len(color) > 3 and color[3] < 1)
+def _hex(color: Any) -> str | None:
+    if color is None:
+        return None
+    return to_hex(color, keep_alpha=len(color) > 3 and color[3] < 1)
 
 
-def _together(values):
+def _together(values: list[Any]) -> Any:
     """Return one value for a list of equal ones; a long list in short."""
     if all(value == values[0] for value in values):
         return values[0]
     if all(isinstance(value, int | float) for value in values):
         return numbers(values)
+    if len(values) <= LIMIT:
+        return values
     if all(re.match("#[0-9a-f]{6}", str(value)) for value in values):
-        if len(values) > LIMIT:
-            rows = [bytes.fromhex(value[1:].ljust(8, "f")) for value in values]
-            return numbers(np.array([list(row) for row in rows]) / 255)
-    elif len(values) > LIMIT:
-        return {"n": len(values), "sum": _sum(repr(values))}
-    return values
+        rows = [bytes.fromhex(value[1:].ljust(8, "f")) for value in values]
+        return numbers(np.array([list(row) for row in rows]) / 255)
+    return {"n": len(values), "sum": _sum(repr(values))}
 
 
-def _sum(text):
+def _sum(text: str) -> str:
     return f"{zlib.crc32(text.encode()):08x}"
 
 
-def _codes(path):
-    """Return a path's kinds of segments in short: ``1x1 2x99``."""
+def _shape(path: Any, transform: Any) -> tuple[Any, str | None]:
+    """Return a path's points and, as ``1x1 2x99``, its kinds of segments."""
+    points = transform.transform(path.vertices)
     if path.codes is None:
-        return None
+        return points, None
     runs = ((c, len(list(run))) for c, run in itertools.groupby(path.codes))
     text = " ".join(f"{code}x{length}" for code, length in runs)
-    return text if len(text) < 60 else _sum(text)
-
-
-def name_artists(parent, prefix="", axes=None, names=None, counts=None):
-    """Return ``{artist: (its name, its axes)}`` for all artists below one.
-
-    Names are such as ``axes[0].lines["Pred"]`` or ``axes[0].xlabel``. The
-    ticks of an axis share one, so that they are described together.
-    """
-    names = {} if names is None else names
-    counts = defaultdict(int) if counts is None else counts
-    parts = {} if isinstance(parent, OffsetBox) else vars(parent)
-    parts = {id(parts[key]): key.strip("_") for key in PARTS if key in parts}
-    minor = parent.get_minor_ticks() if isinstance(parent, Axis) else []
-    children = parent.get_children()
-    if isinstance(parent, FigureBase):
-        children = [*parent.axes, *children]
-    for child in children:
-        if child in names:
-            continue
-        if isinstance(child, OffsetBox):  # only arranges others
-            names[child] = f"{prefix}box", axes
-            name_artists(child, prefix, axes, names, counts)
-            continue
-        if id(child) in parts:
-            name = parts[id(child)]
-        elif isinstance(child, Tick):
-            name = "minor_ticks" if child in minor else "ticks"
-        elif hasattr(child, "spine_type"):
-            name = f'spines["{child.spine_type}"]'
-        else:
-            kinds = [KINDS[kind] for kind in KINDS if isinstance(child, kind)]
-            name = kinds[0] if kinds else type(child).__name__
-            key, label = counts[name], str(child.get_label() or "_")
-            counts[name] += 1
-            if name != "axes" and not label.startswith("_"):
-                counts[name, label] += 1
-                more = counts[name, label]
-                key = f'"{label}"' + (f" no. {more}" if more > 1 else "")
-            name = f"{name}[{key}]"
-        name = f"{prefix}{name}"
-        name = re.sub(r"axis\.(label|(minor_)?ticks)$", r"\1", name)
-        inside = child if isinstance(child, Axes) else axes
-        if inside is child:
-            name = name.removeprefix("figure.")
-        names[child] = name, inside
-        name_artists(child, f"{name}.", inside, names)
-    return names
+    text = text if len(text) < 60 else _sum(text)
+    return points[path.codes != CLOSE], text
 
 
 class Recorder(RendererBase):
     """A renderer that notes what is drawn, and by which artist."""
 
-    def __init__(self, figure):
+    def __init__(self, figure: Figure) -> None:
         """Prepare for one figure, measuring text as Matplotlib's Agg does."""
         super().__init__()
         self.figure, self.dpi = figure, figure.dpi
-        self.names = {figure: ("figure", None)}
-        name_artists(figure, "figure.", names=self.names)
-        self.stack = [figure]  # who draws, the innermost last
-        self.notes = {}  # name -> kind of mark -> list of notes
-        self.offset = None  # of the marker of a collection that comes next
-        agg = RendererAgg(*figure.bbox.size, figure.dpi)
-        self.points_to_pixels = agg.points_to_pixels
-        self.get_canvas_width_height = agg.get_canvas_width_height
-        self.get_text_width_height_descent = agg.get_text_width_height_descent
-        self.flipy = lambda: False  # measure from the bottom
-        self.option_image_nocomposite = lambda: True  # one by one
+        # Of each artist its name and its axes.
+        self.names: dict[Any, tuple[str, Any]] = {figure: ("figure", None)}
+        self.counts: Counter[Any] = Counter()
+        self._name_artists(figure, "figure.", None)
+        self.stack: list[Any] = [figure]  # who draws, the innermost last
+        # Of each name and kind of mark: artists, points and styles.
+        self.notes: dict[str, dict[str, list[Any]]] = {}
+        self.scattered = False  # a collection that has offsets is drawn
+        self.offset: Any = None  # of its marker that comes next
+        agg = RendererAgg(figure.bbox.width, figure.bbox.height, figure.dpi)
+        vars(self).update(
+            points_to_pixels=agg.points_to_pixels,
+            get_canvas_width_height=agg.get_canvas_width_height,
+            get_text_width_height_descent=agg.get_text_width_height_descent,
+            flipy=lambda: False,  # measure from the bottom
+            option_image_nocomposite=lambda: True,  # one by one
+        )
 
-    def draw(self, figure):
+    def _name_artists(self, parent: Any, prefix: str, axes: Any) -> None:
+        """Name all artists below one, such as ``axes[0].lines["Pred"]``.
+
+        The ticks of an axis share a name and so are described together.
+        """
+        parts = {} if isinstance(parent, OffsetBox) else vars(parent)
+        parts = {id(parts[k]): k.strip("_") for k in PARTS if k in parts}
+        children = parent.get_children()
+        if isinstance(parent, FigureBase):
+            children = parent.axes + children
+        for child in children:
+            if child in self.names:
+                continue
+            if isinstance(child, OffsetBox):  # only arranges others
+                self.names[child] = f"{prefix}box", axes
+                self._name_artists(child, prefix, axes)
+                continue
+            name = parts.get(id(child)) or self._kind(child, parent, prefix)
+            name, inside = f"{prefix}{name}", axes
+            name = re.sub(r"axis\.(label|(minor_)?ticks)$", r"\1", name)
+            if isinstance(child, Axes):
+                name, inside = name.removeprefix("figure."), child
+            self.names[child] = name, inside
+            self._name_artists(child, f"{name}.", inside)
+
+    def _kind(self, artist: Any, parent: Any, prefix: str) -> str:
+        """Return an artist's kind, with its label or else its number."""
+        if isinstance(artist, Tick):
+            return "minor_ticks" if artist in parent.minorTicks else "ticks"
+        if hasattr(artist, "spine_type"):
+            return f'spines["{artist.spine_type}"]'
+        kinds = [KINDS[kind] for kind in KINDS if isinstance(artist, kind)]
+        kind, label = [*kinds, type(artist).__name__][0], artist.get_label()
+        self.counts[prefix, kind] += 1
+        if kind == "axes" or not label or str(label).startswith("_"):
+            return f"{kind}[{self.counts[prefix, kind] - 1}]"
+        self.counts[prefix, kind, label] += 1
+        more = self.counts[prefix, kind, label]
+        return f'{kind}["{label}"' + (f" no. {more}]" if more > 1 else "]")
+
+    def draw(self, figure: Figure) -> None:
         """Draw a figure, following which of its artists is at work."""
-        before = {}
-        try:
+        with ExitStack() as undo:
             for artist in self.names:
-                before[artist] = vars(artist).get("draw")
-                artist.draw = self._followed(artist, artist.draw)
+                follow = partial(self._follow, artist, artist.draw)
+                undo.enter_context(mock.patch.object(artist, "draw", follow))
             figure.draw(self)
-        finally:
-            for artist, draw in before.items():
-                del artist.draw
-                if draw is not None:
-                    artist.draw = draw
 
-    def _followed(self, artist, draw):
-        def follow(*args, **kwargs):
-            self.stack.append(artist)
-            if isinstance(artist, Axes) and artist.get_visible():
-                self.notes.setdefault(self.names[artist][0], {})
-            try:
-                return draw(*args, **kwargs)
-            finally:
-                self.stack.pop()
+    def _follow(self, artist: Any, draw: Any, *args: Any, **more: Any) -> None:
+        self.stack.append(artist)
+        if isinstance(artist, Axes) and artist.get_visible():
+            self.notes.setdefault(self.names[artist][0], {})
+        draw(*args, **more)
+        self.stack.pop()
 
-        return follow
-
-    def _note(self, kind, points, gc, face=None, shape=None, **values):
+    def _note(
+        self, kind: str, points: Any, gc: Any, shape: Any = None, **values: Any
+    ) -> None:
         """Note a mark of the artist at work: its points and its style."""
+        lined, face = kind in ("path", "markers"), values.get("face")
+        width = float(gc.get_linewidth()) if lined else 0.0
+        hatch = gc.get_hatch() if lined else None
         if face is not None:
             alpha = 1.0 if len(face) < 4 else face[3]
             alpha = gc.get_alpha() if gc.get_forced_alpha() else alpha
             values["face"] = _hex((*face[:3], alpha))
-        width, lined = gc.get_linewidth(), kind in ("path", "markers")
-        if kind == "text" or (lined and width):
+        if kind == "text" or width:
             values["color"] = _hex(gc.get_rgb())
-        if lined and width:
-            values["width"] = float(width)
-            if gc.get_dashes()[1] is not None:
-                values["dashes"] = numbers(np.hstack(gc.get_dashes()))
+        if width:
             cap, join = str(gc.get_capstyle()), str(gc.get_joinstyle())
+            values["width"] = width
             values["cap"] = None if cap == "butt" else cap
             values["join"] = None if join == "round" else join
-        if lined and gc.get_hatch():
-            values["hatch"] = gc.get_hatch()
+            if gc.get_dashes()[1] is not None:
+                values["dashes"] = numbers(np.hstack(gc.get_dashes()))
+        if hatch:
+            values["hatch"] = hatch
             values["hatch_color"] = _hex(gc.get_hatch_color())
             values["hatch_width"] = float(gc.get_hatch_linewidth())
         if lined and not gc.get_antialiased():
@@ -306,70 +311,66 @@ class Recorder(RendererBase):
         kinds = self.notes.setdefault(self.names[artist][0], {})
         kinds.setdefault(kind, []).append((artist, points, values))
 
-    def draw_path(self, gc, path, transform, rgbFace=None):
+    def draw_path(
+        self, gc: Any, path: Any, transform: Any, rgbFace: Any = None
+    ) -> None:
         """Note a path, or one marker of a scattered collection."""
-        points = transform.transform(path.vertices)
-        if path.codes is not None:
-            points = points[path.codes != CLOSE]
+        points, codes = _shape(path, transform)
         if not len(points):
             return
+        style = {"face": rgbFace, "codes": codes, "n": len(points)}
+        artist = self.stack[-1]
         if self.offset is not None:
             where = np.array([self.offset])
-            kind, shape = "markers", points
+            self._note("markers", where, gc, shape=points, **style)
+        elif isinstance(artist, LAYOUT) or None in self._frames(artist):
+            self._note("path", points, gc, shape=points, **style)
         else:
-            kind, where, shape = "path", points, None
-            artist = self.stack[-1]
-            if isinstance(artist, LAYOUT) or None in self._frames(artist):
-                shape = points
-        codes = _codes(path)
-        self._note(kind, where, gc, rgbFace, shape, codes=codes, n=len(points))
+            self._note("path", points, gc, **style)
 
-    def draw_markers(
-        self, gc, marker_path, marker_trans, path, trans, rgbFace=None
-    ):
+    def draw_markers(self, gc: Any, *args: Any) -> None:
         """Note the markers of a line, or a collection drawn as such."""
+        marker, marker_trans, path, trans, face = [*args, None][:5]
         points = trans.transform(path.vertices)
-        shape = marker_trans.transform(marker_path.vertices)
         if not points.any():  # a path of its own without an offset
-            self.draw_path(gc, marker_path, marker_trans, rgbFace)
-        else:
-            if marker_path.codes is not None:
-                shape = shape[marker_path.codes != CLOSE]
-            codes = _codes(marker_path)
-            self._note("markers", points, gc, rgbFace, shape, codes=codes)
+            self.draw_path(gc, marker, marker_trans, face)
+            return
+        shape, codes = _shape(marker, marker_trans)
+        self._note("markers", points, gc, shape, face=face, codes=codes)
 
-    def draw_path_collection(self, *args, **kwargs):
+    def draw_path_collection(self, *args: Any, **kwargs: Any) -> None:
         """Note the paths one by one, as markers where they have offsets."""
         offsets, offset_trans = args[4:6]
         self.scattered = bool(np.any(offset_trans.transform(offsets)))
-        try:
-            super().draw_path_collection(*args, **kwargs)
-        finally:
-            self.offset = None
+        super().draw_path_collection(*args, **kwargs)
+        self.offset = None
 
-    def _iter_collection(self, *args, **kwargs):
-        for x, y, *rest in super()._iter_collection(*args, **kwargs):
+    def _iter_collection(self, *args: Any, **kwargs: Any) -> Iterator[Any]:
+        base: Any = super()
+        for x, y, *rest in base._iter_collection(*args, **kwargs):
             self.offset = (x, y) if self.scattered else None
             yield x, y, *rest
 
-    def draw_quad_mesh(
-        self, gc, master, width, height, coordinates, offsets, offset_trans,
-        facecolors, antialiased, edgecolors,
-    ):  # fmt: skip
+    def draw_quad_mesh(self, gc: Any, *args: Any) -> None:
         """Note the corners and colours of a mesh."""
+        master, _, _, coordinates, _, _, facecolors, _, edgecolors = args
         points = master.transform(np.reshape(coordinates, (-1, 2)))
-        edges = _together([_hex(c) for c in edgecolors] or [None])
+        edges = _together([_hex(color) for color in edgecolors] or [None])
         faces = _together([_hex(color) for color in facecolors])
         self._note("path", points, gc, faces=faces, edges=edges)
 
-    def draw_gouraud_triangles(self, gc, points, colors, transform):
+    def draw_gouraud_triangles(
+        self, gc: Any, triangles: Any, colors: Any, transform: Any
+    ) -> None:
         """Note the corners and colours of shaded triangles."""
-        points = transform.transform(np.reshape(points, (-1, 2)))
+        points = transform.transform(np.reshape(triangles, (-1, 2)))
         colors = np.reshape(colors, (-1, 4))
         faces = _together([_hex(color) for color in colors])
         self._note("path", points, gc, faces=faces)
 
-    def draw_image(self, gc, x, y, im, transform=None):
+    def draw_image(
+        self, gc: Any, x: float, y: float, im: Any, transform: Any = None
+    ) -> None:
         """Note where an image lies and, coarsely, what it looks like."""
         height, width = im.shape[:2]
         points = np.array([[x, y], [x + width, y + height]])
@@ -382,10 +383,13 @@ class Recorder(RendererBase):
         ]
         self._note("image", points, gc, look=numbers(look, 999, 3))
 
-    def draw_text(self, gc, x, y, s, prop, angle, ismath=False, mtext=None):
+    def draw_text(
+        self, gc: Any, *args: Any, mtext: Any = None, **ismath: Any
+    ) -> None:
         """Note a text, its font and its place."""
+        x, y, text, prop, angle = args[:5]
         font = [*prop.get_family(), prop.get_style(), prop.get_weight()]
-        values = {"text": s, "size": prop.get_size_in_points()}
+        values = {"text": text, "size": prop.get_size_in_points()}
         values["font"] = None if font == FONT else " ".join(map(str, font))
         values["angle"] = angle or None
         if mtext is not None:
@@ -394,22 +398,22 @@ class Recorder(RendererBase):
 
     draw_tex = draw_text
 
-    def stop_filter(self, filter_func):
+    def stop_filter(self, filter_func: Any) -> None:
         """Note that the artist's pixels are filtered."""
         self._note("filter", np.zeros((1, 2)), self.new_gc())
 
-    def _frames(self, artist, offsets=False):
+    def _frames(self, artist: Any, offsets: bool = False) -> list[Any]:
         """Return per dimension what positions are measured in, or None.
 
         None means pixels: what moves with the size of texts, such as a
         legend or an arrow to one, is compared less closely.
         """
-        get = artist.get_transform
-        if offsets and hasattr(artist, "get_offset_transform"):
-            get = artist.get_offset_transform
-        if hasattr(artist, "get_data_transform"):  # a patch
-            get = artist.get_data_transform
-        transform, axes, found = get(), self.names[artist][1], [None, None]
+        ways = ["get_data_transform"]  # of a patch
+        ways += ["get_offset_transform"] if offsets else []
+        ways += ["get_transform"]
+        get = next(getattr(artist, n) for n in ways if hasattr(artist, n))
+        transform, axes = get(), self.names[artist][1]
+        found: list[Any] = [None, None]
         test = getattr(transform, "contains_branch_separately", None)
         test = test or transform.contains_branch_seperately
         frames = [axes.transData, axes.transAxes] if axes else []
@@ -418,7 +422,7 @@ class Recorder(RendererBase):
                 found[i] = found[i] or (frame if inside else None)
         return found
 
-    def _places(self, frames, points):
+    def _places(self, frames: list[Any], points: Any) -> dict[str, Any]:
         places = {
             "xy"[i]: numbers(frame.inverted().transform(points)[:, i])
             for i, frame in enumerate(frames)
@@ -430,7 +434,7 @@ class Recorder(RendererBase):
             places["near"] = near.ravel().tolist()
         return places
 
-    def entries(self):
+    def entries(self) -> list[str]:
         """Return a line for each artist, in drawing order: name and JSON."""
         often = Counter(name for name, _ in self.names.values())
         alone = {n: a for a, (n, _) in self.names.items() if often[n] == 1}
@@ -443,7 +447,7 @@ class Recorder(RendererBase):
             lines.append(f"{name}\t{fields}")
         return lines
 
-    def _entry(self, kind, notes):
+    def _entry(self, kind: str, notes: list[Any]) -> dict[str, Any]:
         """Return what marks of one kind have in common, and their list."""
         owner, frames = notes[0][0], [None, None]
         points = np.concatenate([points for _, points, _ in notes])
@@ -460,9 +464,9 @@ class Recorder(RendererBase):
                 entry[key] = value
         return entry
 
-    def _extras(self, artist):
+    def _extras(self, artist: Any) -> dict[str, Any]:
         """Return the numbers an artist stands for, beside how it is drawn."""
-        extras = {}
+        extras: dict[str, Any] = {}
         if isinstance(artist, Axes):
             extras["box"] = numbers(artist.get_position().bounds, digits=4)
             extras["aspect"] = str(artist.get_aspect())
@@ -475,9 +479,9 @@ class Recorder(RendererBase):
         if isinstance(artist, Line2D) and isinstance(artist.get_marker(), str):
             extras["marker"] = artist.get_marker()
         if isinstance(artist, Text):
-            point = artist.get_unitless_position()
-            point = artist.get_transform().transform([point])
-            extras = self._places(self._frames(artist), point)
+            point = [artist.get_unitless_position()]
+            points = artist.get_transform().transform(point)
+            extras = self._places(self._frames(artist), points)
             extras.pop("near", None)
             if hasattr(artist, "xy"):  # where an annotation points to
                 x, y = artist.xy

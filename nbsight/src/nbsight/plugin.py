@@ -9,11 +9,13 @@ import logging
 import re
 import warnings
 from collections import defaultdict
+from pathlib import Path
+from typing import Any
 
 # isort: split
 import nbformat
 import pytest
-from jupyter_client import AsyncKernelManager
+from jupyter_client.manager import AsyncKernelManager
 from nbclient.exceptions import CellExecutionError
 from nbval.kernel import CURRENT_ENV_KERNEL_NAME, NbvalKernelspecManager
 from nbval.plugin import (
@@ -24,7 +26,7 @@ from nbval.plugin import (
     find_metadata_tags,
 )
 
-from . import compare, execute, progress, report
+from . import compare, execute, report
 
 SWITCHES = {"skip-execution"}  # tags and comments that switch the check off
 for _marker, _effect in comment_markers.items():
@@ -33,7 +35,7 @@ for _marker, _effect in comment_markers.items():
 RERUN = "python -m pytest --nbval {path}"
 
 
-def pytest_addoption(parser):
+def pytest_addoption(parser: pytest.Parser) -> None:
     """Add the options that stand in pytest's configuration file."""
     for name, default, text in (
         ("rtol", str(compare.RTOL), "relative tolerance of numbers"),
@@ -50,86 +52,99 @@ def pytest_addoption(parser):
     )
 
 
-def pytest_configure(config):
-    """Have each notebook reported in a line."""
-    progress.register(config)
-
-
 @pytest.hookimpl(wrapper=True)
-def pytest_collect_file(file_path, parent):
+def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> Any:
     """Put this plugin's collector in the place of nbval's."""
     collectors = yield
-    options = parent.config.option
-    if not options.nbval or options.nbval_lax:
-        return collectors
-    return [
-        NotebookFile.from_parent(parent, path=file_path)
-        if type(each) is IPyNbFile
-        else each
-        for each in collectors
-    ]
+    if parent.config.option.nbval and not parent.config.option.nbval_lax:
+        for i, each in enumerate(collectors):
+            if type(each) is IPyNbFile:
+                ours = NotebookFile.from_parent(parent, path=file_path)
+                collectors[i] = ours
+    return collectors
 
 
-class Mismatch(Exception):
-    """What is wrong with a cell, a line each."""
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Show failures at once, in the process that reports."""
+    plugins = session.config.pluginmanager
+    terminal = plugins.get_plugin("terminalreporter")
+    if terminal and session.config.option.nbval:
+        plugins.register(AtOnce(terminal))
 
-    def __init__(self, lines):
-        """Keep the lines."""
-        super().__init__("; ".join(lines))
-        self.lines = lines
+
+class AtOnce:
+    """Shows the first failure of each notebook when it is reported."""
+
+    def __init__(self, terminal: pytest.TerminalReporter) -> None:
+        """Take what writes pytest's report."""
+        self.terminal, self.shown = terminal, set[str]()
+
+    @pytest.hookimpl(trylast=True)  # below the name of the notebook
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Show it; in the end it stands among the others."""
+        path = report.nodeid.partition("::")[0]
+        first = report.failed and path not in self.shown
+        if first and path.endswith(".ipynb"):
+            self.shown.add(path)
+            self.terminal.ensure_newline()
+            self.terminal.write_line(report.longreprtext, red=True)
 
 
-class NotebookFile(IPyNbFile):
+def pytest_report_teststatus(report: pytest.TestReport) -> Any:
+    """Only count the cells that were not run because another one failed."""
+    last = report.longreprtext.rpartition("\n")[2]
+    if report.failed and last.startswith("  not run: "):
+        return "not run", "-", "NOT RUN"
+    return None
+
+
+class NotebookFile(IPyNbFile):  # type: ignore[misc]
     """A notebook: executed as a whole, then compared cell by cell."""
 
-    stopped = None  # why the execution stopped, if it did
+    stopped: execute.CellFailed | None = None
 
-    def collect(self):
-        """Yield the notebook itself and each of its code cells."""
+    def collect(self) -> list[Any]:
+        """Return an item for the notebook itself and for each code cell."""
         try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # on ids: they are checked
+            with warnings.catch_warnings(action="ignore"):  # ids: see below
                 text = self.path.read_text("utf-8")
                 self.nb = nbformat.reads(text, as_version=4)
                 cells = json.loads(text).get("cells", [])
         except ValueError as error:  # NotJSONError is one
             raise self.CollectError(f"not a notebook: {error}"[:200]) from None
         self.without_id = [i for i, c in enumerate(cells) if not c.get("id")]
-        yield NotebookItem.from_parent(self, name="Notebook")
-        number, count = 0, 0
+        self.items, count = [self._item("Notebook", -1)], 0
         for index, cell in enumerate(self.nb.cells):
-            if cell.cell_type != "code":
-                continue
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")
-                options = defaultdict(bool, find_metadata_tags(cell.metadata))
-                options.update(find_comment_markers(cell.source))
-            options.setdefault("check", True)
-            item = NotebookCell.from_parent(
-                self,
-                name=f"Cell {number}",
-                cell_num=number,
-                cell=cell,
-                options=options,
-            )
-            item.index, item.count_before = index, count
-            count = cell.execution_count or count
-            number += 1
-            yield item
+            if cell.cell_type == "code":
+                number = len(self.items) - 1
+                item = self._item(f"Cell {number}", number, cell)
+                item.index, item.count_before = index, count
+                count = cell.execution_count or count
+                self.items.append(item)
+        code = [item.cell.source for item in self.items[1:]]
+        self.has_code = any(source.strip() for source in code)
+        return self.items
 
-    def setup(self):
-        """Execute a copy of the notebook; what fails is kept for the cells."""
+    def _item(self, name: str, number: int, cell: Any = None) -> Any:
+        options: dict[str, bool] = defaultdict(bool, check=True)
+        if cell:
+            with warnings.catch_warnings(action="ignore"):  # contradictions
+                options.update(find_metadata_tags(cell.metadata))
+                options.update(find_comment_markers(cell.source))
+        return NotebookItem.from_parent(
+            self, name=name, cell_num=number, cell=cell, options=options
+        )
+
+    def setup(self) -> None:
+        """Execute a copy of the notebook; what fails is kept for the items."""
         options = self.config.option
         self.setup_sanitize_files()
         self.new = copy.deepcopy(self.nb)
-        if not any(_is_run(cell) for cell in self.nb.cells):
+        if not self.has_code:
             return
-        allowed = self.config.getini("nbsight_allow_skip")
-        for item in self.new.cells:
-            marks = {mark for mark, _ in find_comment_markers(item.source)}
-            tags = item.metadata.get("tags", [])
-            if allowed and ("skip" in marks or "nbval-skip" in tags):
-                item.metadata["tags"] = [*tags, "skip-execution"]
+        for item in self.items:
+            if item.skipped():
+                self.new.cells[item.index].source = ""
         choices = {
             "timeout": options.nbval_cell_timeout,
             "startup_timeout": options.nbval_kernel_startup_timeout,
@@ -141,7 +156,7 @@ class NotebookFile(IPyNbFile):
             )
         elif options.nbval_kernel_name:
             choices["kernel_name"] = options.nbval_kernel_name
-        logging.disable()  # what stops a kernel is told by the cells
+        logging.disable()  # what stops a kernel is told by the items
         try:
             execute.execute(self.new, self.path.parent, **choices)
         except execute.CellFailed as stopped:
@@ -150,147 +165,120 @@ class NotebookFile(IPyNbFile):
             logging.disable(logging.NOTSET)
 
 
-class NotebookItem(pytest.Item):
-    """What concerns a notebook as a whole."""
+class NotebookItem(IPyNbCell):  # type: ignore[misc]
+    """A code cell, or what concerns a notebook as a whole: no cell."""
 
-    def runtest(self):
-        """Fail if there is nothing to run, or it cannot be run."""
-        notebook, lines = self.parent, []
-        cells = [
-            cell for cell in notebook.nb.cells if cell.cell_type == "code"
-        ]
-        if not any(cell.source.strip() for cell in cells):
-            lines.append("the notebook has no code to run")
-        for index in notebook.without_id:
-            lines.append(f"cell {index + 1} of the file has no id")
-        if notebook.stopped and notebook.stopped.index is None:
-            lines += _reason(notebook.stopped.error)
+    index: int | None = None  # among all cells of the notebook
+    count_before = 0  # the count of the code cell before
+
+    def runtest(self) -> None:
+        """Fail if anything is wrong."""
+        if self.skipped():
+            pytest.skip("marked to be skipped")
+        lines = self.faults()
         if lines:
-            raise Mismatch(lines)
+            pytest.fail(report.text(self, lines), pytrace=False)
 
-    def repr_failure(self, excinfo):
-        """Return the report of a failure."""
-        if isinstance(excinfo.value, Mismatch):
-            return report.text(self, self.path, excinfo.value.lines)
-        return super().repr_failure(excinfo)
+    repr_failure = pytest.Item.repr_failure  # not nbval's
 
-    def reportinfo(self):
+    def skipped(self) -> bool:
+        """Tell whether the cell is marked so and that is allowed."""
+        return self._allowed() and self.options["skip"]
+
+    def _allowed(self) -> bool:
+        return bool(self.config.getini("nbsight_allow_skip"))
+
+    def faults(self) -> list[str]:
+        """Return what is wrong, a line each."""
+        stopped = self.parent.stopped
+        if not self.cell:
+            return self._notebook_faults(stopped)
+        if stopped and stopped.index is None:
+            return ["not run: the kernel did not start"]
+        if stopped and stopped.index < self.index:
+            return ["not run: an earlier cell failed"]
+        raised = stopped and stopped.index == self.index
+        new = self.parent.new.cells[self.index]
+        lines = [] if self._allowed() else self._switches()
+        lines += _reason(stopped.error) if raised else []
+        lines += self._stored_faults()
+        lines += _stderr("stored", self.cell) + _stderr("new", new)
+        if not raised and (self.options["check"] or not self._allowed()):
+            lines += self._differences(new)
+        return lines
+
+    def _notebook_faults(self, stopped: Any) -> list[str]:
+        lines = []
+        if not self.parent.has_code:
+            lines.append("the notebook has no code to run")
+        for index in self.parent.without_id:
+            lines.append(f"cell {index + 1} of the file has no id")
+        if stopped and stopped.index is None:
+            lines += _reason(stopped.error)
+        return lines
+
+    def _switches(self) -> list[str]:
+        tags = set(self.cell.metadata.get("tags", []))
+        comments = re.findall(r"(?m)^\s*#+\s*(\w+)\s*$", self.cell.source)
+        return [
+            f"{switch} would switch this check off; it is not allowed here"
+            for switch in sorted(SWITCHES & {*tags, *comments})
+        ]
+
+    def _stored_faults(self) -> list[str]:
+        cell, lines, wanted = self.cell, [], self.options["check_exception"]
+        count, expected = cell.execution_count, self.count_before + 1
+        if cell.source.strip() and count is None:
+            lines.append("was never run: it has no execution count")
+        elif cell.source.strip() and count != expected:
+            lines.append(
+                f"was not run in order: its count is {count}, not {expected}"
+            )
+        for output in cell.outputs:
+            other = output.get("execution_count", count)
+            if other != count:
+                lines.append(f"its result is of another run, [{other}]")
+            if output.output_type == "error" and not wanted:
+                error = f"{output.ename}: {output.evalue}"
+                lines.append(f"stored output is an error: {error}")
+        return lines
+
+    def _differences(self, new: Any) -> list[str]:
+        tolerance = compare.Tolerance(
+            rtol=float(self.config.getini("nbsight_rtol")),
+            atol=float(self.config.getini("nbsight_atol")),
+        )
+        for tag in self.cell.metadata.get("tags", []):
+            match = re.fullmatch(r"([ra]tol)-(\d+\.?\d*([eE][+-]?\d+)?)", tag)
+            if match:
+                stated = {match[1]: float(match[2])}
+                tolerance = tolerance._replace(tagged=True, **stated)
+            elif re.match("[ra]tol", tag):
+                words = "a tag states no tolerance such as rtol-1e-3"
+                return [f"{words}: {tag}"]
+        stored = execute.joined(copy.deepcopy(self.cell.outputs))
+        pair = [self.sanitize_outputs(each) for each in (stored, new.outputs)]
+        return compare.output_differences(pair[0], pair[1], tolerance)
+
+    def reportinfo(self) -> tuple[Path, int, str]:
         """Return where pytest says that the item is."""
         return self.path, 0, f"{self.path.name}::{self.name}"
 
 
-class NotebookCell(IPyNbCell):
-    """A code cell: what is stored against what came out just now."""
-
-    index = 0  # among all cells of the notebook
-    count_before = 0  # the count of the code cell before
-
-    def runtest(self):
-        """Compare the cell with its counterpart in the executed copy."""
-        allowed = self.config.getini("nbsight_allow_skip")
-        if allowed and self.options["skip"]:
-            pytest.skip("marked to be skipped")
-        stopped = self.parent.stopped
-        lines = [] if allowed else self._switches()
-        if stopped and stopped.index is None:
-            raise Mismatch(["not run: the kernel did not start"])
-        if stopped and self.index > stopped.index:
-            raise Mismatch(["not run: an earlier cell failed"])
-        if stopped and self.index == stopped.index:
-            lines += _reason(stopped.error)
-        new = self.parent.new.cells[self.index]
-        lines += self._stored_faults()
-        lines += self._stderr("stored", self.cell) + self._stderr("new", new)
-        if not (stopped and self.index == stopped.index) and (
-            self.options["check"] or not allowed
-        ):
-            lines += self._differences(new)
-        self.test_outputs = new.outputs
-        if lines:
-            raise Mismatch(lines)
-
-    def _switches(self):
-        tags = set(self.cell.metadata.get("tags", []))
-        comments = re.findall(r"^\s*#+\s*(\w+)\s*$", self.cell.source, re.M)
-        return [
-            f"{switch} would switch this check off; it is not allowed here"
-            for switch in sorted(SWITCHES & (tags | set(comments)))
-        ]
-
-    def _stored_faults(self):
-        cell, lines = self.cell, []
-        if cell.source.strip() and cell.execution_count is None:
-            lines.append("was never run: it has no execution count")
-        elif cell.source.strip():
-            expected = self.count_before + 1
-            if cell.execution_count != expected:
-                lines.append(
-                    f"was not run in order: its count is "
-                    f"{cell.execution_count}, not {expected}"
-                )
-        for output in cell.outputs:
-            count = output.get("execution_count", cell.execution_count)
-            if count != cell.execution_count:
-                lines.append(f"its result is of another run, [{count}]")
-        return lines
-
-    def _stderr(self, when, cell):
-        return [
-            f"{when} output on stderr: {compare.say(output.text.strip())}"
-            for output in cell.outputs
-            if output.output_type == "stream" and output.name == "stderr"
-        ] + [
-            f"{when} output is an error: {output.ename}: {output.evalue}"
-            for output in cell.outputs
-            if output.output_type == "error"
-            and not self.options["check_exception"]
-            and when == "stored"
-        ]
-
-    def _tolerance(self):
-        values = {
-            key: float(self.config.getini(f"nbsight_{key}"))
-            for key in ("rtol", "atol")
-        }
-        for tag in self.cell.metadata.get("tags", []):
-            match = re.fullmatch(r"(rtol|atol)-(\d.*)", tag)
-            if match:
-                values[match[1]] = float(match[2])
-                values["tagged"] = True
-            elif re.match("[ra]tol", tag):
-                raise ValueError(tag)
-        return compare.Tolerance(**values)
-
-    def _differences(self, new):
-        try:
-            tolerance = self._tolerance()
-        except ValueError as error:
-            return [f"a tag states no tolerance such as rtol-1e-3: {error}"]
-        stored = execute.joined(copy.deepcopy(self.cell.outputs))
-        outputs = [
-            self.sanitize_outputs(each) for each in (stored, new.outputs)
-        ]
-        return compare.output_differences(*outputs, tolerance)
-
-    def repr_failure(self, excinfo):
-        """Return the report of a failure."""
-        if not isinstance(excinfo.value, Mismatch):
-            return super().repr_failure(excinfo)
-        return report.text(self, self.path, excinfo.value.lines, self)
+def _stderr(when: str, cell: Any) -> list[str]:
+    return [
+        f"{when} output on stderr: {compare.say(output.text.strip())}"
+        for output in cell.outputs
+        if output.get("name") == "stderr"
+    ]
 
 
-def _is_run(cell):
-    return cell.cell_type == "code" and bool(cell.source.strip())
-
-
-def _reason(error):
+def _reason(error: Exception) -> list[str]:
     """Return why an execution stopped, in lines."""
-    if isinstance(error, CellExecutionError):
-        lines = [f"raised {error.ename}: {error.evalue}".split("\n")[0]]
-        plain = re.sub(r"\x1b\[[\d;]*m", "", error.traceback)
-        where = re.search(r"-+> *(\d+) (.*)", plain)
-        return (
-            [*lines, f"in its line {where[1]}: {where[2]}"] if where else lines
-        )
-    text = str(error).strip().split("\n")[0]
-    return [f"stopped by {type(error).__name__}: {text}"]
+    if not isinstance(error, CellExecutionError):
+        text = str(error).strip().partition("\n")[0]
+        return [f"stopped by {type(error).__name__}: {text}"]
+    lines = [f"raised {error.ename}: {error.evalue}".partition("\n")[0]]
+    plain = re.sub(r"\x1b\[[\d;]*m", "", error.traceback)
+    where = re.findall(r"-+> *(\d+) (.*)", plain)[:1]
+    return lines + [f"in its line {n}: {code}" for n, code in where]

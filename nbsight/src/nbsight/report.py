@@ -2,7 +2,10 @@
 
 import base64
 import html
+import re
+from itertools import zip_longest
 from pathlib import Path
+from typing import Any
 
 SHOWN = 5  # differences in one report
 WIDTH = 160  # characters in one line
@@ -15,32 +18,24 @@ PAGE = """<!doctype html>
 """
 SECTION = """<h1>{title}</h1>
 <ul>{lines}</ul>
-<table>{rows}</table>
+<table><tr><th>stored<th>now{rows}</table>
 """
 
 
-def text(item, path, lines, cell=None):
-    """Return the report of one failure, and write the page of its pictures.
-
-    Args:
-        item: the pytest item that failed.
-        path: of the notebook.
-        lines: what is wrong.
-        cell: the item, if it is a cell.
-    """
-    config = item.config
+def text(item: Any, lines: list[str]) -> str:
+    """Return the report of a failure; write a page if there are pictures."""
     shown = summary(item, lines)
     if lines[0].startswith("not run"):
         return shown
-    if cell is not None and any(_drawn(cell)):
-        name = f"{Path(path).with_suffix('')}-{cell.name}"
-        found = page(config, name, [(cell, lines)])
-        shown += f"\n  both pictures: {found}"
-    rerun = config.getini("nbsight_rerun").format(path=short(config, path))
+    if any("<img" in output for run in _outputs(item) for output in run):
+        name = f"{item.path.with_suffix('')}-{item.name}"
+        shown += f"\n  both pictures: {page(name, [(item, lines)])}"
+    path = short(item.config.rootpath, item.path)
+    rerun = item.config.getini("nbsight_rerun").format(path=path)
     return f"{shown}\n  rerun: {rerun}"
 
 
-def summary(item, lines):
+def summary(item: Any, lines: list[str]) -> str:
     """Return where an item is, and the first lines of what is wrong."""
     shown = [f"  {line}"[:WIDTH] for line in lines[:SHOWN]]
     if len(lines) > SHOWN:
@@ -48,88 +43,69 @@ def summary(item, lines):
     return "\n".join([_title(item)[:WIDTH], *shown])
 
 
-def short(config, path):
-    """Return a path as it is shown: within pytest's root without the root."""
-    path = Path(path)
-    if path.is_relative_to(config.rootpath):
-        return path.relative_to(config.rootpath)
-    return path
+def short(root: Path, path: Path) -> Path:
+    """Return a path as it is shown: within the root without the root."""
+    return path.relative_to(root) if path.is_relative_to(root) else path
 
 
-def page(config, name, found):
-    """Write what is stored and what came out side by side.
+def page(name: str, found: list[tuple[Any, list[str]]]) -> Path:
+    """Write what is stored and what came out side by side; return where.
 
-    Args:
-        config: pytest's.
-        name: of the page, from which its file's name is made.
-        found: pairs of a cell's item and the lines of what differs there.
-
-    Returns:
-        The path of the page, from the working directory if it is in there.
+    Each of ``found`` is a cell's item and the lines of what differs there.
     """
-    name = "-".join(short(config, name).parts).strip("/")
+    config, title = found[0][0].config, html.escape(_title(found[0][0]))
     folder = config.rootpath / config.getini("nbsight_folder")
     folder.mkdir(parents=True, exist_ok=True)
-    path = folder / f"{name.replace(' ', '-').replace('/', '')}.html"
-    sections = [_section(item, lines) for item, lines in found]
-    title = html.escape(_title(found[0][0]))
-    path.write_text(
-        PAGE.format(title=title, sections="".join(sections)), "utf-8"
-    )
-    here = Path.cwd()
-    return path.relative_to(here) if path.is_relative_to(here) else path
+    name = re.sub(r"[\s/\\:]+", "-", f"{short(config.rootpath, Path(name))}")
+    path = folder / f"{name.strip('-')}.html"
+    sections = "".join(_section(item, lines) for item, lines in found)
+    path.write_text(PAGE.format(title=title, sections=sections), "utf-8")
+    return short(Path.cwd(), path)
 
 
-def _title(item):
+def _title(item: Any) -> str:
     """Return where an item is: its notebook, its number, id, heading, code."""
-    path = short(item.config, item.path)
-    if not hasattr(item, "cell"):  # what concerns the notebook as a whole
+    path, heading = short(item.config.rootpath, item.path), ""
+    if not item.cell:  # what concerns the notebook as a whole
         return f"{path}"
-    heading = ""
     for cell in item.parent.nb.cells[: item.index]:
         for line in cell.source.splitlines():
             if cell.cell_type == "markdown" and line.startswith("#"):
                 heading = f' under "{line.strip("# ")}"'
-    first = item.cell.source.strip().split("\n")[0]
+    first = item.cell.source.strip().partition("\n")[0]
     name = item.cell.get("id", "no id")
     return f"{path}, {item.name} ({name}){heading}: {first}"
 
 
-def _pair(item):
-    """Return the outputs that are stored, and those that came out."""
-    return item.cell.outputs, item.parent.new.cells[item.index].outputs
+def _outputs(item: Any) -> list[list[str]]:
+    """Return what is stored and what came out, as HTML."""
+    if not item.cell:
+        return []
+    new = item.parent.new.cells[item.index]
+    return [[_shown(each) for each in c.outputs] for c in (item.cell, new)]
 
 
-def _drawn(item):
-    """Tell of each output in either run whether it holds a picture."""
-    for outputs in _pair(item):
-        for output in outputs:
-            data = output.get("data", {})
-            yield "image/svg+xml" in data or "image/png" in data
-
-
-def _shown(output):
+def _shown(output: Any) -> str:
     """Return one output as HTML: its picture, or else its text."""
     data = output.get("data", {})
     if "image/svg+xml" in data:
         content = base64.b64encode(data["image/svg+xml"].encode()).decode()
         return f'<img src="data:image/svg+xml;base64,{content}">'
     if "image/png" in data:
-        return f'<img src="data:image/png;base64,{data["image/png"]}">'
+        content = html.escape(data["image/png"])
+        return f'<img src="data:image/png;base64,{content}">'
     text = output.get("text") or output.get("evalue")
     text = text or data.get("text/plain") or f"{data}"
     return f"<pre>{html.escape(text)}</pre>"
 
 
-def _section(item, lines):
+def _section(item: Any, lines: list[str]) -> str:
     """Return both runs of a cell side by side."""
-    stored, new = ([_shown(output) for output in each] for each in _pair(item))
-    rows = "<tr><th>stored<th>now"
-    for i in range(max(len(stored), len(new))):
-        pair = [each[i] if i < len(each) else "none" for each in (stored, new)]
-        rows += f"<tr><td>{pair[0]}<td>{pair[1]}"
     return SECTION.format(
         title=html.escape(_title(item)),
         lines="".join(f"<li>{html.escape(line)}" for line in lines),
-        rows=rows,
+        rows="".join(
+            f"<tr><td>{stored}<td>{new}"
+            for stored, new in zip_longest(*_outputs(item), fillvalue="none")
+        ),
     )

@@ -17,63 +17,45 @@ from traitlets import Unicode
 
 from tools.author.sources import PACKAGES, ROOT
 
+AS_ROOT = os.geteuid() == 0  # so each student can be a user of their own
 # Above every range that distributions and container tools hand out.
 FIRST_UID = 2_000_000_000
 MOST_PROCESSES = 512  # of a student
 SCRATCH = 256 * 2**20  # bytes in /tmp and in /dev/shm, which are memory
-SYSTEM = ["/usr", "/sys/devices/system/cpu"]
-SYSTEM += ["/bin", "/sbin", "/lib", "/lib32", "/lib64"]
-SYSTEM += [
-    f"/etc/{name}"
-    for name in (
-        *("alternatives", "fonts", "hosts", "ld.so.cache", "localtime"),
-        *("mime.types", "nsswitch.conf", "ssl"),
-    )
-]
+SYSTEM = ["/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64"]
+SYSTEM += ["/sys/devices/system/cpu", "/etc/alternatives", "/etc/fonts"]
+SYSTEM += ["/etc/hosts", "/etc/ld.so.cache", "/etc/localtime", "/etc/ssl"]
+SYSTEM += ["/etc/mime.types", "/etc/nsswitch.conf"]
 # What is read from the checkout; the notebooks come from the repository.
 PULL = ROOT / "tools/classroom/hub/pull.sh"
 CODE = [PULL, *(ROOT / package for package in PACKAGES)]
 CODE += [ROOT / "tools/author/trust.py"]
-PROGRAMS = {
-    "bwrap": "bubblewrap (Debian, Ubuntu, Fedora: bubblewrap)",
-    "git": "git",
-    "prlimit": "util-linux",
-    "setpriv": "util-linux",
-}
+PACKAGE = {"bwrap": "bubblewrap", "git": "git"}
+PACKAGE |= {"prlimit": "util-linux", "setpriv": "util-linux"}
 # The pull never fails. Matplotlib announces a first font search on stderr.
 START = f"""\
 cd
-export MPLCONFIGDIR="$HOME/.config/matplotlib"
-if [ ! -e "$MPLCONFIGDIR" ] && [ -e {sys.prefix}/matplotlib ]; then
-    mkdir -p "$HOME/.config" && cp -r {sys.prefix}/matplotlib "$MPLCONFIGDIR"
-fi
+[ -e "$MPLCONFIGDIR" ] || cp -r '{sys.prefix}/matplotlib' "$MPLCONFIGDIR"
 sh '{PULL}'
 exec "$@"
 """
 
 
-def as_root():
-    """Tell whether each student can be given a user of their own."""
-    return os.geteuid() == 0
+def address(path: Path) -> str:
+    """Return the address of a socket, as JupyterHub writes it."""
+    return "http+unix://" + str(path).replace("/", "%2F")
 
 
-def home_of(homes, name):
-    """Return a student's home, and make it where it is missing.
+def home_of(homes: Path, name: str) -> tuple[Path, int]:
+    """Return a student's home and its user's number; make it if missing.
 
     Whom it belongs to says which user the student is, so there is no list
     that could be lost: to root's hub, each home is another user's.
-
-    Args:
-        homes: the folder of all homes.
-        name: a name that the hub has let in.
-
-    Returns:
-        The path of the home and the number of its user.
     """
     home = homes / name
     if not home.exists():
         taken = [path.stat().st_uid for path in homes.iterdir()]
-        uid = max([FIRST_UID - 1, *taken]) + 1 if as_root() else os.getuid()
+        uid = max([FIRST_UID - 1, *taken]) + 1 if AS_ROOT else os.getuid()
         new = homes / f".{name}"  # no home is ever seen half made
         new.mkdir(mode=0o700, exist_ok=True)
         os.chown(new, uid, uid)
@@ -81,38 +63,30 @@ def home_of(homes, name):
     return home, home.stat().st_uid
 
 
-def command(name, homes, run, lessons, memory):
+def command(
+    name: str, homes: Path, run: Path, lessons: Path, memory: int
+) -> list[str]:
     """Return the beginning of a command that runs in a student's sandbox.
 
-    Args:
-        name: the student's name.
-        homes: the folder of all homes.
-        run: the folder of this run's sockets, of which the student gets two:
-            the hub's, and that of the own server.
-        lessons: the repository that lessons come from.
-        memory: bytes that one process may hold.
-
-    Returns:
-        A list of arguments, to which those of the program are added.
+    Of this run's sockets, in the folder ``run``, the student gets two: the
+    hub's, and that of the own server. A process may hold ``memory`` bytes.
     """
     home, uid = home_of(homes, name)
     own = run / name
     own.mkdir(mode=0o700, exist_ok=True)
     os.chown(own, uid, uid)
-    known = run / f"{name}.passwd"
-    known.write_text(f"{name}:x:{uid}:{uid}::/students/{name}:/bin/bash\n")
-    known.chmod(0o644)
-    trusted = run / "gitconfig"  # git wants to be told of another's folder
-    trusted.write_text("[safe]\n\tdirectory = /lessons.git\n")
-    trusted.chmod(0o644)
-
-    binds = [(path, path) for path in (sys.base_prefix, sys.prefix, *CODE)]
-    binds += [
-        (known, "/etc/passwd"),
-        (trusted, "/etc/gitconfig"),
-        (lessons, "/lessons.git"),
-        (run / "hub.sock", run / "hub.sock"),
-    ]
+    files = {
+        "passwd": f"{name}:x:{uid}:{uid}::/students/{name}:/bin/bash\n",
+        # Git wants to be told of another's folder.
+        "gitconfig": "[safe]\n\tdirectory = /lessons.git\n",
+    }
+    for file, text in files.items():
+        (run / f"{name}.{file}").write_text(text)
+        (run / f"{name}.{file}").chmod(0o644)
+    places: list[tuple[Path | str, Path | str]]
+    places = [(path, path) for path in (sys.base_prefix, sys.prefix, *CODE)]
+    places += [(run / f"{name}.{file}", f"/etc/{file}") for file in files]
+    places += [(lessons, "/lessons.git"), (run / "hub.sock", run / "hub.sock")]
     made = ["bwrap", "--die-with-parent", "--new-session", "--chdir", "/"]
     made += [f"--unshare-{kind}" for kind in ("pid", "ipc", "uts", "net")]
     made += ["--unshare-cgroup-try", "--hostname", "class"]
@@ -122,15 +96,15 @@ def command(name, homes, run, lessons, memory):
         elif path.exists():
             made += shown("--ro-bind", path, path)
     made += ["--proc", "/proc", "--dev", "/dev"]
-    for path in ("/tmp", "/dev/shm"):
-        made += ["--perms", "1777", "--size", str(SCRATCH), "--tmpfs", path]
-    for source, place in binds:
+    for temp in ("/tmp", "/dev/shm"):
+        made += ["--perms", "1777", "--size", str(SCRATCH), "--tmpfs", temp]
+    for source, place in places:
         if not str(place).startswith("/usr/") and Path(source).exists():
             made += shown("--ro-bind", source, place)
     made += shown("--bind", own, own)
     made += shown("--bind", home, f"/students/{name}")
     limits = ["prlimit", f"--data={memory}", "--core=0"]
-    if not as_root():
+    if not AS_ROOT:
         return [*made, "--unshare-user", "--", *limits, "--"]
     made += ["--cap-drop", "ALL"]
     for right in ("SETUID", "SETGID", "SETPCAP"):
@@ -143,69 +117,49 @@ def command(name, homes, run, lessons, memory):
     ]
 
 
-def shown(how, source, place):
+def shown(how: str, source: str | Path, place: str | Path) -> list[str]:
     """Return bubblewrap's options for one folder, and for those above it."""
     above = [str(path) for path in reversed(Path(place).parents)][1:]
     options = [part for p in above for part in ("--perms", "0755", "--dir", p)]
     return [*options, how, str(source), str(place)]
 
 
-def environment(name):
+def environment(name: str) -> dict[str, str]:
     """Return the environment variables that say who and where one is."""
-    return {
-        "USER": name,
-        "LOGNAME": name,
-        "HOME": f"/students/{name}",
-        "SHELL": "/bin/bash",
-        "PATH": f"{sys.prefix}/bin:/usr/bin:/bin",
-        "LESSONS_FROM": "/lessons.git",
-    }
+    home, path = f"/students/{name}", f"{sys.prefix}/bin:/usr/bin:/bin"
+    env = {"USER": name, "LOGNAME": name, "HOME": home, "PATH": path}
+    env |= {"SHELL": "/bin/bash", "MPLCONFIGDIR": f"{home}/.matplotlib"}
+    return env | {"LESSONS_FROM": "/lessons.git"}
 
 
-def why_not(state, run, memory):
-    """Try a sandbox, and say in some lines what keeps it from working.
-
-    Args:
-        state: the hub's folder.
-        run: the folder of this run's sockets.
-        memory: bytes that one process may hold.
-
-    Returns:
-        None when it works, else a message.
-    """
-    if not sys.platform.startswith("linux"):
-        return (
-            "The sandbox that keeps students apart is Linux's: see README.md"
-        )
-    for program, where in PROGRAMS.items():
+def try_out(state: Path, run: Path, memory: int) -> None:
+    """Start a sandbox, or stop and say what keeps it from working."""
+    for program, package in PACKAGE.items():
         if not shutil.which(program):
-            return f"'{program}' was not found; it is in {where}"
+            sys.exit(f"'{program}' was not found; Linux has it in {package}")
     homes = state / "probe"
     homes.mkdir(exist_ok=True)
     try:
+        start = command("probe", homes, run, state / "lessons.git", memory)
         tried = subprocess.run(
-            [
-                *command("probe", homes, run, state / "lessons.git", memory),
-                *(sys.executable, "-c", "import d2lmini, jupyterhub"),
-            ],
+            [*start, sys.executable, "-c", "import d2lmini, jupyterhub"],
             env=environment("probe"),
             capture_output=True,
             text=True,
         )
     except OSError as error:
-        return f"A student's home cannot be made: {error}"
+        sys.exit(f"A student's home cannot be made: {error}")
     finally:
         shutil.rmtree(homes)
         shutil.rmtree(run / "probe", ignore_errors=True)
-    if tried.returncode == 0:
-        return None
-    last = (tried.stderr.strip().splitlines() or ["no message"])[-1]
-    return (
-        f"A student's server cannot start: {last}\nStudents must be able to "
-        f"read {sys.prefix}, {sys.base_prefix} and {ROOT / 'd2lmini'}, and "
-        "bubblewrap must be allowed to make namespaces "
-        "(tools/classroom/hub/README.md)"
-    )
+    if tried.returncode:
+        last = (tried.stderr.strip().splitlines() or ["no message"])[-1]
+        sys.exit(
+            f"A student's server cannot start: {last}\nStudents must be able "
+            f"to read {sys.prefix}, {sys.base_prefix} and {ROOT / 'd2lmini'}, "
+            "and bubblewrap must be allowed to make namespaces "
+            "(tools/classroom/hub/README.md)"
+        )
 
 
 class SandboxSpawner(LocalProcessSpawner):
@@ -214,31 +168,26 @@ class SandboxSpawner(LocalProcessSpawner):
     state = Unicode(help="the hub's folder").tag(config=True)
     run = Unicode(help="the folder of this run's sockets").tag(config=True)
 
-    def make_preexec_fn(self, name):
+    def make_preexec_fn(self, name: str) -> None:
         """Leave it to the sandbox to become another user."""
 
-    def user_env(self, env):
+    def user_env(self, env: dict[str, str]) -> dict[str, str]:
         """Add who and where the student is."""
         return {**env, **environment(self.user.name)}
 
-    async def start(self):
+    async def start(self) -> str:
         """Start the server; return its address, a socket's."""
-        state, run = Path(self.state), Path(self.run)
-        name = self.user.name
+        state, run, name = Path(self.state), Path(self.run), self.user.name
         socket = run / name / "server.sock"
         socket.unlink(missing_ok=True)
+        lessons = state / "lessons.git"
         self.cmd = [
-            *command(
-                name,
-                *(state / "homes", run, state / "lessons.git"),
-                self.mem_limit,
-            ),
+            *command(name, state / "homes", run, lessons, self.mem_limit),
             *("sh", "-c", START, "sh", "jupyterhub-singleuser"),
             f"--ServerApp.sock={socket}",
         ]
         await super().start()
-        address = "http+unix://" + str(socket).replace("/", "%2F")
         # The hub takes host and port from what is returned, and a socket
         # has neither: the address counts that is given here.
-        self.server.bind_url = address
-        return address
+        self.server.bind_url = address(socket)
+        return address(socket)

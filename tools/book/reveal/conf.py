@@ -1,19 +1,19 @@
-"""Sphinx's settings for the slides; `make slides` fills the source folder."""
+"""Sphinx's settings for the slides; see tools/book/slides.py."""
 
 from pathlib import Path
 
+from sphinx.application import Sphinx
 from sphinx.writers.html5 import HTML5Translator
 from sphinx_revealjs.writers import RevealjsSlideTranslator
 
 from tools.book.conf import MATHJAX
-
-HERE = Path(__file__).parent
 
 project = "Attention pooling"
 language = "en"
 extensions = ["myst_parser", "sphinx_revealjs", "sphinx.ext.mathjax"]
 myst_enable_extensions = ["amsmath", "colon_fence", "dollarmath"]
 nitpicky = True
+html_copy_source = False
 pygments_style = "a11y-high-contrast-light"
 
 mathjax_path = "tex-svg.js"
@@ -21,10 +21,7 @@ mathjax3_config = {"options": {"enableMenu": False}}
 revealjs_html_theme = "revealjs-simple"
 revealjs_style_theme = "slides.css"
 revealjs_css_files = ["pygments.css"]
-revealjs_static_path = [
-    str(HERE / "static"),
-    str(MATHJAX / "static" / "mathjax" / "tex-svg.js"),
-]
+revealjs_static_path = [str(Path(__file__).parent / "static"), MATHJAX]
 revealjs_script_plugins = [
     {"name": "RevealNotes", "src": "revealjs/plugin/notes/notes.js"}
 ]
@@ -49,14 +46,6 @@ class Translator(RevealjsSlideTranslator):
     depart_literal_block = HTML5Translator.depart_literal_block
 
 
-def name_framework(app, page, template, context, doctree):
-    """Put the framework into the window's title."""
-    framework = (context.get("meta") or {}).get("framework")
-    if framework:
-        context["title"] += f" ({framework})"
-
-
-def setup(app):
-    """Connect the two to Sphinx."""
+def setup(app: Sphinx) -> None:
+    """Let it translate the slides."""
     app.set_translator("revealjs", Translator)
-    app.connect("html-page-context", name_framework)

@@ -1,0 +1,281 @@
+"""Notebooks, executed and verified as they are in use."""
+
+import contextlib
+import copy
+import io
+import json
+import re
+import subprocess
+import sys
+
+import nbformat
+import pytest
+from nbformat.v4 import (
+    new_code_cell,
+    new_markdown_cell,
+    new_notebook,
+    new_output,
+)
+from nbsight.execute import CellFailed, execute
+
+from nbsight import MIME, artists
+
+CELLS = {
+    "imports": "import matplotlib.pyplot as plt\nimport numpy as np",
+    "noise": "print('loss 0.123456')",
+    "number": "print('loss 2.345678')",
+    "tagged": "print('loss 2.345678')",
+    "array": "np.array([1.0, 2.0])",
+    "quiet": "np.array([1.0, 2.0]);",
+    "curve": "plt.plot([0, 1, 2], [1, 2, 4], label='Pred')\nplt.ylabel('y');",
+    "returned": "fig, ax = plt.subplots()\nax.plot([1, 2])\nplt.close()\nfig",
+    "gone": "plt.plot([1, 2]);",
+    "mixed": "print('before')\nplt.plot([1, 2])\nplt.show()\ndisplay('after')",
+    "handle": "handle = display('start', display_id=True)",
+    "animated": (
+        "from IPython.display import clear_output\n"
+        "for i in range(3):\n"
+        "    print('epoch', i)\n"
+        "    clear_output(wait=True)\n"
+        "    display(i)\n"
+        "handle.update('end')"
+    ),
+    "names": "sorted(name for name in globals() if 'bundle' in name.lower())",
+    "skip": "print('skip')",
+    "comment": "# NBVAL_IGNORE_OUTPUT\nprint('comment')",
+    "picture": "plt.plot([1, 2]);",
+    "missing": "print('missing')",
+    "stale": "print('stale')",
+    "never": "print('never')",
+}
+WRONG = {
+    "loud": "import sys\nprint('careful', file=sys.stderr)",
+    "raised": "a = 1\nb = a / 0",
+    "after": "print('after')",
+    "later": "print('later')",
+}
+
+
+def notebook(cells):
+    """Return a notebook of cells with ids and counts, and a heading."""
+    nb = new_notebook(cells=[new_markdown_cell("# Lesson\n\n## Training")])
+    nb.metadata["kernelspec"] = {"name": "python3", "display_name": "Python"}
+    for count, (name, source) in enumerate(cells.items(), 1):
+        cell = new_code_cell(source, id=name, execution_count=count)
+        nb.cells.append(cell)
+    return nb
+
+
+def plant(nb):
+    """Plant the faults that the tests below look for."""
+    cells = {cell.id: cell for cell in nb.cells}
+    cells["noise"].outputs[0].text = "loss 0.123460\n"
+    cells["number"].outputs[0].text = "loss 2.345912\n"
+    cells["tagged"].outputs[0].text = "loss 2.355678\n"
+    cells["tagged"].metadata["tags"] = ["rtol-1e-2"]
+    cells["array"].outputs[0].data["text/plain"] = "array([1., 3.])"
+    bundle = cells["curve"].outputs[0].data[MIME]
+    bundle["artists"] = [
+        line.replace('"y":[1,2,4]', '"y":[1,2,4.02]').replace(
+            '"text":"y"', '"text":"loss"'
+        )
+        for line in artists(bundle)
+    ]
+    cells["gone"].outputs *= 2
+    cells["mixed"].outputs.append(cells["mixed"].outputs.pop(1))
+    cells["skip"].metadata["tags"] = ["nbval-skip"]
+    del cells["picture"].outputs[0].data[MIME]
+    cells["missing"].outputs = []
+    cells["stale"].execution_count += 9
+    cells["never"].execution_count = None
+    cells["never"].outputs = []
+    return nb
+
+
+@pytest.fixture(scope="module")
+def executed(tmp_path_factory):
+    """A notebook as a project's builder makes it."""
+    return execute(notebook(CELLS), tmp_path_factory.mktemp("executed"))
+
+
+class Reports:
+    """Keeps what pytest reports of each cell, by notebook and id."""
+
+    def __init__(self):
+        self.found = {}
+
+    def pytest_runtest_makereport(self, item, call):
+        if call.when == "call":
+            name = item.cell.id if item.cell else None
+            said = item.repr_failure(call.excinfo) if call.excinfo else ""
+            self.found[item.path.stem, name] = str(said)
+
+
+def verify(folder, *options):
+    """Run the check over a folder in this process.
+
+    Returns:
+        What is said of each cell, and all that pytest prints.
+    """
+    reports, printed = Reports(), io.StringIO()
+    arguments = ["--nbval", "--capture=no", "--assert=plain", *options]
+    arguments += ["-p", "no:cacheprovider", f"--rootdir={folder}"]
+    with contextlib.redirect_stdout(printed):
+        pytest.main([*arguments, str(folder)], [reports])
+    return reports.found, printed.getvalue()
+
+
+@pytest.fixture(scope="module")
+def checked(executed, tmp_path_factory):
+    """A folder of good and bad notebooks, the reports and all that is said."""
+    folder = tmp_path_factory.mktemp("notebooks")
+    (folder / "pytest.ini").write_text(
+        "[pytest]\n"
+        "filterwarnings = error\n"
+        "nbsight_rerun = make nbval NOTEBOOK={path}\n"
+    )
+    wrong = notebook(WRONG)
+    wrong.cells[2].outputs = [
+        new_output("error", ename="ValueError", evalue="old")
+    ]
+    for name, nb in (
+        ("a_wrong", wrong),
+        ("empty", notebook({"blank": " "})),
+        ("faulty", plant(copy.deepcopy(executed))),
+    ):
+        nbformat.write(nb, folder / f"{name}.ipynb")
+    nameless = json.loads((folder / "empty.ipynb").read_text())
+    del nameless["cells"][0]["id"]
+    (folder / "nameless.ipynb").write_text(json.dumps(nameless))
+    return folder, *verify(folder)
+
+
+def test_an_executed_notebook_is_complete(executed):
+    cells = {cell.id: cell for cell in executed.cells[1:]}
+    counts = [cell.execution_count for cell in cells.values()]
+    assert counts == list(range(1, len(CELLS) + 1))
+    assert not any("execution" in cell.metadata for cell in cells.values())
+    kinds = [output.output_type for output in cells["mixed"].outputs]
+    assert kinds == ["stream", "display_data", "display_data"]
+    for name in ("curve", "returned", "gone", "mixed", "picture"):
+        outputs = cells[name].outputs
+        data = next(each.data for each in outputs if "data" in each)
+        assert {MIME, "image/png"} <= set(data)
+        assert "artists" in data[MIME]
+    assert cells["quiet"].outputs == []
+    assert cells["names"].outputs[0].data["text/plain"] == "[]"
+    assert cells["handle"].outputs[0].data["text/plain"] == "'end'"
+    (output,) = cells["animated"].outputs  # updates and clearing are followed
+    assert output.data["text/plain"] == "2"
+
+
+def test_what_is_as_it_was_passes_and_so_does_noise(checked):
+    said = {
+        name: text for (nb, name), text in checked[1].items() if nb == "faulty"
+    }
+    green = {name for name, text in said.items() if not text}
+    assert green == {
+        *(None, "imports", "noise", "tagged", "quiet", "returned"),
+        *("handle", "animated", "names"),
+    }
+
+
+@pytest.mark.parametrize(
+    ("notebook", "cell", "said"),
+    [
+        ("faulty", "number", "stored 2.345912, now 2.345678"),
+        ("faulty", "array", "stored 3., now 2."),
+        ("faulty", "curve", 'lines["Pred"].y[2]: stored 4.02, now 4.0'),
+        ("faulty", "curve", 'axes[0].ylabel: stored "loss", now "y"'),
+        ("faulty", "gone", "stored 2 figure, now 1"),
+        ("faulty", "mixed", "order: stored stdout, text, figure; now stdout"),
+        ("faulty", "skip", "nbval-skip would switch this check off"),
+        ("faulty", "comment", "NBVAL_IGNORE_OUTPUT would switch this check"),
+        ("faulty", "picture", "picture was stored without its figure data"),
+        ("faulty", "missing", "stored 0 stdout, now 1"),
+        ("faulty", "stale", "not run in order: its count is 27, not 18"),
+        ("faulty", "never", "was never run"),
+        ("a_wrong", "loud", 'new output on stderr: "careful"'),
+        ("a_wrong", "raised", "raised ZeroDivisionError: division by zero"),
+        ("a_wrong", "raised", "in its line 2: b = a / 0"),
+        ("a_wrong", "raised", "stored output is an error: ValueError: old"),
+        ("a_wrong", "after", "not run: an earlier cell failed"),
+        ("a_wrong", "later", "not run: an earlier cell failed"),
+        ("empty", None, "no code to run"),
+        ("nameless", None, "cell 1 of the file has no id"),
+    ],
+)
+def test_a_fault_in_a_notebook_is_said(checked, notebook, cell, said):
+    assert said in checked[1][notebook, cell]
+
+
+def test_a_report_is_short_and_says_all(checked):
+    folder, said, _ = checked
+    lines = said["faulty", "curve"].splitlines()
+    assert len(lines) <= 10
+    assert lines[0] == (
+        'faulty.ipynb, Cell 6 (curve) under "Training": '
+        "plt.plot([0, 1, 2], [1, 2, 4], label='Pred')"
+    )
+    assert "rerun: make nbval NOTEBOOK=faulty.ipynb" in lines[-1]
+    (line,) = [line for line in lines if "pictures" in line]
+    page = folder / line.split(": ")[1]
+    assert page.read_text().count("<img src=") == 2
+
+
+def test_a_failure_is_shown_at_once_and_hides_no_other(checked):
+    at_once, later = checked[2].split("= FAILURES =")
+    first = 'a_wrong.ipynb, Cell 0 (loud) under "Training"'
+    assert at_once.index(first) < at_once.index("\nfaulty.ipynb")
+    assert "Cell 1 (raised)" not in at_once
+    assert "Cell 1 (raised)" in later and first in later
+    assert "Cell 12 (names)" not in later and "Cell 18 (never)" in later
+    assert "later" not in later
+    assert re.search(r" failed, \d+ passed, 2 not run in ", later)
+
+
+def test_with_workers_a_failure_is_shown_at_once_too(tmp_path):
+    nbformat.write(notebook({"bad": "1 / 0", "z": "1"}), tmp_path / "a.ipynb")
+    nbformat.write(notebook({"good": "a = 1"}), tmp_path / "b.ipynb")
+    command = [sys.executable, "-m", "pytest", "--nbval", "-n", "2"]
+    run = subprocess.run(
+        [*command, "--dist", "loadfile", "-p", "no:cacheprovider", "-q"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+    )
+    at_once, later = run.stdout.split("= FAILURES =")
+    for part in (at_once, later):
+        assert part.count("raised ZeroDivisionError: division by zero") == 1
+    assert "1 failed, 3 passed, 1 not run in " in later
+    assert run.returncode == 1
+
+
+def test_skipping_can_be_allowed(tmp_path):
+    nb = notebook({"skip": "1 / 0", "comment": CELLS["comment"], "one": "1"})
+    nb.cells[1].metadata["tags"] = ["nbval-skip"]
+    for cell, count in zip(nb.cells[1:], (None, 1, 2), strict=True):
+        cell.execution_count = count
+    nb.cells[3].outputs = [new_output("execute_result", {"text/plain": "2"})]
+    nb.cells[3].outputs[0].execution_count = 2
+    nbformat.write(nb, tmp_path / "skips.ipynb")
+    said, printed = verify(tmp_path, "-o", "nbsight_allow_skip=true")
+    assert said["skips", "comment"] == said["skips", None] == ""
+    assert "stored 2, now 1" in said["skips", "one"]
+    assert "1 failed, 2 passed, 1 skipped" in printed
+
+
+@pytest.mark.parametrize(
+    ("source", "options", "index", "said"),
+    [
+        ("1 / 0", {}, 1, "ZeroDivisionError"),
+        ("1", {"kernel_name": "nonesuch"}, None, "No such kernel"),
+        ("while True: pass", {"timeout": 1}, 1, "timed out"),
+    ],
+)
+def test_what_stops_the_execution_is_told(
+    tmp_path, source, options, index, said
+):
+    with pytest.raises(CellFailed, match=said) as stopped:
+        execute(notebook({"one": source}), tmp_path, **options)
+    assert stopped.value.index == index

@@ -1,0 +1,135 @@
+"""Numbers in texts and JSON, and what else is an output."""
+
+import re
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+from nbformat.v4 import new_output
+from nbsight.compare import (
+    DEFAULT,
+    WIDGET,
+    Tolerance,
+    output_differences,
+    text_differences,
+)
+
+import nbsight
+
+STANDARD = sys.stdlib_module_names
+HERE = Path(__file__).parents[1]
+
+
+@pytest.mark.parametrize(
+    ("stored", "now"),
+    [
+        ("loss 0.123456", "loss 0.123460"),
+        ("loss 2.31, 3 epochs", "loss 2.32, 3 epochs"),
+        ("[0.1234567 0.7654321]", "[0.1234571 0.7654324]"),
+        ("loss 1.000e-03", "loss 1.001e-03"),
+        ("  9.99999", " 10.00000"),
+        ("-0.000003", "0.000002"),
+        ("mean nan, top inf", "mean nan, top inf"),
+        ("a 1.5x b", "a 1.5x b"),
+    ],
+)
+def test_noise_in_a_text_passes(stored, now):
+    assert text_differences(stored, now, DEFAULT) == []
+
+
+@pytest.mark.parametrize(
+    ("stored", "now", "said"),
+    [
+        ("loss 2.3456", "loss 2.3459", "stored 2.3456, now 2.3459"),
+        ("loss 0.001234", "loss 0.001334", "stored 0.001234, now 0.001334"),
+        ("tensor([1., 2.])", "tensor([1., 3.])", "stored 2., now 3."),
+        ("[0.25 0.5 ]", "[0.26 0.5 ]", "stored 0.25, now 0.26"),
+        ("200001 steps", "200002 steps", "stored 200001, now 200002"),
+        ("loss 0.50", "loss 0.500", "another format"),
+        ("loss 1e-3", "loss 0.001", "another format"),
+        ("loss 1.", "loss 1", "another format"),
+        ("loss  0.5", "loss 0.5", "another width"),
+        ("loss 0.5", "Loss 0.5", 'stored "loss 0.5", now "Loss 0.5"'),
+        ("loss nan", "loss 0.5", 'stored "loss nan"'),
+        ("loss inf", "loss -inf", 'now "loss -inf"'),
+        ("conv2d", "conv3d", "conv3d"),
+        ("torch 2.5.1", "torch 2.6.1", "2.6.1"),
+        ("a\nb 1.234", "a\nb 1.334", "line 2: stored 1.234, now 1.334"),
+        ("a\nb", "a\nb\nc", "(2 lines stored, 3 now)"),
+        ("1.5 2.5", "1.6 2.6", "stored 1.5, now 1.6 (and 1 more numbers)"),
+        (f"{'a' * 99}b", f"{'a' * 99}c", "stored ...aaaaaaaaaaaa"),
+    ],
+)
+def test_a_fault_in_a_text_is_said(stored, now, said):
+    (line,) = text_differences(stored, now, DEFAULT)
+    assert said in line
+
+
+def test_a_stated_tolerance_is_used():
+    wide = Tolerance(rtol=1e-2, tagged=True)
+    assert text_differences("2.3456", "2.3500", wide) == []
+    assert text_differences("2.3456", "2.4000", wide)
+
+
+def differences(stored, now, kind="display_data"):
+    """Compare two outputs that hold such data."""
+    return output_differences(
+        [new_output(kind, stored)], [new_output(kind, now)]
+    )
+
+
+def test_a_widget_is_compared_by_its_text_and_must_not_vanish():
+    first, second = ({WIDGET: {"model_id": model}} for model in ("1f", "2e"))
+    four, five = {"text/plain": "w = 4"}, {"text/plain": "w = 5"}
+    assert differences(four | first, four | second) == []
+    assert differences(four, four | second) == []
+    assert differences(four | first, five | first)
+    assert differences(four | first, four)
+
+
+@pytest.mark.parametrize(
+    ("stored", "now", "said"),
+    [
+        ({"a": [1.0, 2]}, {"a": [1.000001, 2]}, None),
+        ({"a": [1.0, 2]}, {"a": [1.0, 3]}, "a[1]: stored 2, now 3"),
+        ({"a": [1.0]}, {"a": [1.0, 2.0]}, "a: stored [1.0], now [1.0, 2.0]"),
+        ({"a": 1}, {"b": 1}, "a: stored 1, now nothing"),
+        ({"a": True}, {"a": 1}, "a: stored true, now 1"),
+        ('{"a": [1.0, 2]}', '{"a":[1.000001,2]}', None),
+        ('{"a": [1.0, 2]}', {"a": [1.0, 3]}, "a[1]: stored 2, now 3"),
+    ],
+)
+def test_numbers_in_json_are_compared(stored, now, said):
+    pair = [{"application/json": each} for each in (stored, now)]
+    found = differences(*pair)
+    assert said in found[0] if said else not found
+
+
+def test_a_picture_without_data_is_compared_by_the_byte():
+    assert differences({"image/png": "iVBO"}, {"image/png": "iVBO"}) == []
+    (line,) = differences({"image/png": "iVBO"}, {"image/png": "iVBP"})
+    assert line == "image/png: differs, and has no figure data"
+
+
+def test_carriage_returns_are_followed():
+    pair = [
+        [new_output("stream", name="stdout", text=text)]
+        for text in ("1 %\r2 %\n", "2 %\n")
+    ]
+    assert output_differences(*pair) == []
+
+
+def test_the_package_requires_what_it_imports():
+    project = tomllib.loads((HERE / "pyproject.toml").read_text())["project"]
+    required = [re.split("[>=]", each)[0] for each in project["dependencies"]]
+    imported = {
+        name
+        for path in Path(nbsight.__file__).parent.glob("*.py")
+        if path.name != "figure.py"  # is handed to the kernel as text
+        for name in re.findall(
+            r"(?m)^(?:from|import) ([a-z]\w+)", path.read_text()
+        )
+    }
+    ours = {name.replace("_", "-") for name in imported - STANDARD}
+    assert ours and ours <= set(required)

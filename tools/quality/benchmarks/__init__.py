@@ -1,1 +1,0 @@
-"""What this project costs, beside its peers: `make bench` runs it all."""
