@@ -501,13 +501,11 @@ def test_forward_and_backward_need_no_matrix(framework):
         arrays = [*data(n, n), np.float32(4)]
         gradients(framework, arrays, np.ones(n, "float32"))
 
-    work(6000)  # what happens only once: JAX compiles for each size
+    work(60)  # what happens only once
     Path("/proc/self/clear_refs").write_text("5")  # forget the peak so far
     before = scale.mebibytes("VmHWM")
-    work(6000)
-    # The matrix, too large to come from memory that was freed before, takes
-    # 137 MiB.
-    assert scale.mebibytes("VmHWM") - before < 40
+    work(8000)  # for which the matrix takes 244 MiB
+    assert scale.mebibytes("VmHWM") - before < 120
 
 
 def test_a_module_imports_its_own_framework_only():
