@@ -61,8 +61,7 @@ class Live(anywidget.AnyWidget):
     TypeError with the argument's name (for ``kernel`` a TraitError).
 
     Args:
-        x_train: keys, (n,).
-        y_train: values, (n,).
+        x_train, y_train: keys and values, (n,) each.
         w: inverse width of the kernel, 1/h, above 0.
         kernel: "gaussian", "boxcar", "triangular" or "epanechnikov".
         x_test: queries of the curve, (m,), rising; None for 101 over the keys.

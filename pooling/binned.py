@@ -121,7 +121,8 @@ def binned_pooling(
         bound = 1.15 / 4 * h2 * np.exp(4 * h2) * (wide + noise[1])
         good = (total > 0) & (bound + 2 * noise[0] <= tolerance * total)
     good &= (low <= q) & (q <= high)
-    out = np.clip(result, least, most).reshape(-1, *v.shape[1:]).astype(dtype)
+    shape = len(q), *v.shape[1:]
+    out = np.clip(result, least, most).reshape(shape).astype(dtype)
     if not good.all():
         out[~good] = attention_pooling(q[~good], k, v, w)
     return out

@@ -126,5 +126,5 @@ def pooling_gradients(
             dk[near] -= np.einsum("ij,ij->j", apart, d) * x.square
         dw *= x.w
     by_query, by_key = x.plan.queries.argsort(), x.plan.keys.argsort()
-    dv = dv[by_key].reshape(-1, *x.shape[1:])
+    dv = dv[by_key].reshape(len(x.k), *x.shape[1:])
     return dq[by_query], dk[by_key], dv, dw

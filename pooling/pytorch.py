@@ -94,7 +94,7 @@ class _Pooling(_Function):
             out[rows] /= kernel.sum(dim=1, keepdim=True)
             out[rows] += middle
         out = torch.empty_like(out).index_copy_(0, x.by_query, out)
-        return (out.reshape(-1, *given[2].shape[1:]),)
+        return (out.reshape(len(x.q), *given[2].shape[1:]),)
 
     @staticmethod
     def backward(ctx: Any, grad: torch.Tensor) -> tuple:

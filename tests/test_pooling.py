@@ -138,6 +138,7 @@ BY_HEART = {
     "w beyond float32": ([0.1, 2.2], [0, 1, 2], [5, 6, 7], -1e300, [5, 7]),
     "largest float16": ([0, 1], [0, 1, 2], [65504] * 3, 1, [65504] * 2),
     "one key": ([-1e6, 0, 9], [2], [5], 3, [5, 5, 5]),
+    "no columns": ([1], [1, 2], np.ones((2, 0)), 3, np.ones((1, 0))),
     "no queries": ([], [1, 2], [1, 2], 3, []),
     "no queries, columns": ([], [1, 2], np.ones((2, 3)), 3, np.ones((0, 3))),
 }
@@ -500,13 +501,11 @@ def test_forward_and_backward_need_no_matrix(framework):
         arrays = [*data(n, n), np.float32(4)]
         gradients(framework, arrays, np.ones(n, "float32"))
 
-    work(6000)  # what happens only once: JAX compiles for each size
+    work(60)  # what happens only once
     Path("/proc/self/clear_refs").write_text("5")  # forget the peak so far
     before = scale.mebibytes("VmHWM")
-    work(6000)
-    # The matrix, too large to come from memory that was freed before, takes
-    # 137 MiB.
-    assert scale.mebibytes("VmHWM") - before < 40
+    work(8000)  # for which the matrix takes 244 MiB
+    assert scale.mebibytes("VmHWM") - before < 120
 
 
 def test_a_module_imports_its_own_framework_only():
