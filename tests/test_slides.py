@@ -70,6 +70,10 @@ $$s = n\,m$$
 
 solved = 3
 ```
+
++++ {"tags": ["hint"]}
+
+A spoiler.
 """
 SVG = {"image/svg+xml": "<svg/>", "text/plain": "<Figure>"}
 
@@ -156,7 +160,8 @@ def test_figure_has_its_text(deck, parted):
 
 
 def test_summary_is_a_list_and_exercises_are_titles_only(parted):
-    seen, _ = parted
+    seen, notes = parted
+    assert "spoiler" not in notes["Exercises"]
     assert "- First point.\n\n- Second point." in seen["What you saw"]
     assert seen["Exercises"].strip() == "1. The sum"
 

@@ -162,7 +162,7 @@ def pictures(path):
 
 
 @pytest.mark.parametrize(
-    "inside", [f"numpy/{LESSON}.ipynb", f"jax/{NAMES[3]}.ipynb"]
+    "inside", [f"numpy/{LESSON}.ipynb", f"jax/{NAMES[0]}.ipynb"]
 )
 def test_every_stored_figure_is_there_before_a_cell_is_run(visit, lab, inside):
     page = visit(height=TALL).page

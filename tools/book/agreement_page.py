@@ -8,7 +8,6 @@ import io
 import json
 import re
 from collections.abc import Iterable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,7 +16,8 @@ from matplotlib.figure import Figure
 
 from nbsight import MIME, artists
 from tools.author.sources import Lesson
-from tools.book.pages import Stored, picture
+from tools.book.files import template
+from tools.book.pages import Stored
 from tools.frameworks import FRAMEWORKS
 
 PRINTED = re.compile(r"^(.+?): (?:.*, )?test MSE (\d+\.\d+)$", re.MULTILINE)
@@ -109,16 +109,10 @@ def page(rows: list[dict[str, Any]]) -> str:
         table.append(
             " | ".join([link, *row["errors"].values(), f"{most:.0f}"])
         )
-    names = f"{', '.join(titles[:-1])} and {titles[-1]}"
-    alt = (
-        f"{len(rows)} panels, one for each pooling, with the predictions of "
-        f"{names} drawn over one another: they cannot be told apart. Below, "
-        "what they differ by, in millionths."
-    )
-    text = Path(__file__).with_name("agreement.md").read_text("utf-8")
-    return text.format(
+    return template("agreement").format(
         table="\n".join(f"| {line} |" for line in table),
-        figure=picture("figures/agreement.svg", alt),
+        panels=len(rows),
+        names=f"{', '.join(titles[:-1])} and {titles[-1]}",
         first=titles[0],
         n=len(rows[0]["truth"][0]),
         total=f"{max(largest):.0f}",

@@ -29,6 +29,12 @@ LEFT_OUT = re.compile(
 )
 
 
+def template(name: str) -> str:
+    """Return a text in which others are to be filled in."""
+    path = Path(__file__).with_name("templates") / f"{name}.md"
+    return path.read_text("utf-8")
+
+
 def archive(framework: str) -> bytes:
     """Return a zip file with all that a framework's notebooks need."""
     title = FRAMEWORKS[framework].title

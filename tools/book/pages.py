@@ -15,6 +15,7 @@ import nbformat
 
 from tools.author import exercises
 from tools.author.sources import NOTEBOOKS, ROOT, Cell, Lesson, LessonError
+from tools.book.files import template
 from tools.frameworks import FRAMEWORKS
 
 # {framework: {cell id: its outputs, as nbformat has them}}
@@ -22,16 +23,6 @@ Stored = dict[str, dict[str, list[Any]]]
 
 SVG = "image/svg+xml"
 LIVE = "application/vnd.d2lmini.live+json"  # what the live figure begins with
-LIVE_HTML = """\
-```{{raw}} html
-<div class="live-figure"></div>
-<script type="module">
-{module}
-const el = document.querySelector(".live-figure");
-render({{ model: plainModel({values}), el }});
-</script>
-```
-"""
 UNMEASURED = re.compile(r" *<!-- unmeasured:.*?-->", re.S)
 # Paragraphs that are set apart on a page, and the class they get.
 APART = {
@@ -276,7 +267,8 @@ def render(made: Page, cell: Cell, outputs: list[Any]) -> str:
             # The module that JupyterLab loads, inline: a page that is opened
             # as a file can load none from another file.
             module = (ROOT / "handson" / "live.js").read_text("utf-8").strip()
-            parts.append(LIVE_HTML.format(module=module, values=data[LIVE]))
+            text = template("live").format(module=module, values=data[LIVE])
+            parts.append(text)
         elif text_of(output):
             parts.append(code(text_of(output), "text", "output"))
         else:

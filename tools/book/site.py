@@ -55,8 +55,7 @@ def index(made: list[pages.Page]) -> str:
         f'<a href="notebooks/{ZIP.format(name)}" download>{one.title}</a>'
         for name, one in FRAMEWORKS.items()
     ]
-    text = (HERE / "index.md").read_text("utf-8")
-    return text.format(
+    return files.template("index").format(
         cards="\n\n".join(CARD.format(page=page) for page in made),
         zips="\n".join(zips),
         pages="\n".join(page.name for page in made),

@@ -27,14 +27,6 @@ SUMMARY, EXERCISES = "What you saw", "Exercises"
 # Room on a slide of 1280 x 720 below its heading, and what a figure needs of
 # it at least, in pixels; reveal/static/slides.css has the sizes.
 ROOM, LEAST_FIGURE = 556, 330
-INDEX = """\
-# Attention pooling: slides
-
-{table}
-
-`→` next step, `S` speaker view with notes, `F` full screen, `Esc` overview.
-To print a deck, add `?print-pdf` to its address.
-"""
 
 
 @dataclass
@@ -238,6 +230,6 @@ def build(folder: Path, names: list[str], frameworks: list[str]) -> None:
             texts[f"{made.name}.md"] = made.text
             texts |= made.pictures
     lines = [f"| {' | '.join(row)} |" for row in table]
-    texts["index.md"] = INDEX.format(table="\n".join(lines))
+    texts["index.md"] = files.template("slides").format(table="\n".join(lines))
     made_of = files.sphinx("revealjs", SETTINGS, texts, folder / "decks")
     files.write(made_of, folder / "slides")
