@@ -112,7 +112,8 @@ class Student:
         url = f"{self.hub.url}{self.path}api/kernels/{kernel}/channels"
         sent = get_cookie_header(self.web.cookies, requests.Request(url=url))
         url, origin = url.replace("http", "ws"), self.hub.url
-        line = websocket.create_connection(url, cookie=sent, origin=origin)
+        sent = {"cookie": sent, "origin": origin, "timeout": 120}
+        line = websocket.create_connection(url, **sent)
         content = {"code": source, "silent": False, "store_history": False}
         content |= {"allow_stdin": False, "user_expressions": {}}
         message = Session().msg("execute_request", content)
