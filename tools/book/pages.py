@@ -89,13 +89,10 @@ def begun(lesson: Lesson) -> Page:
 
 
 def page(lesson: Lesson, outputs: Stored, repository: str = "") -> Page:
-    """Return the `Page` of a lesson.
+    """Return the `Page` of a lesson and of what `stored` returns for it.
 
-    Args:
-        lesson: what the page shows.
-        outputs: what `stored` returns for it.
-        repository: ``OWNER/NAME`` on GitHub, for links to where its notebooks
-            can be run, or "" for none.
+    With a repository, ``OWNER/NAME`` on GitHub, it links to where the
+    notebooks can be run.
 
     Raises:
         LessonError: the lesson names no minutes, a figure has no alt text, or
