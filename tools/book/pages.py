@@ -6,7 +6,6 @@ nothing is executed here. A page is MyST Markdown, for Sphinx.
 
 import html
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -102,7 +101,7 @@ def page(lesson: Lesson, outputs: Stored, repository: str = "") -> Page:
     parts: list[str] = []
     solutions: list[list[Cell]] = []
     titles = iter(exercises.HINTS)
-    for cells in units(lesson):
+    for cells in lesson.steps:
         cell = cells[0]
         target = f"({lesson.name[:2]}-{cell.id})=\n"  # of links to the cell
         if cell.kind == "markdown" and "answer" in cell.tags:
@@ -125,16 +124,6 @@ def page(lesson: Lesson, outputs: Stored, repository: str = "") -> Page:
     parts[0] = f"{head}\n\n{links(made, repository)}\n{rest}"
     made.text = "\n\n".join(part.strip("\n") for part in parts) + "\n"
     return made
-
-
-def units(lesson: Lesson) -> Iterator[list[Cell]]:
-    """Yield lists of cells: a prose cell, a shared cell, or a whole step."""
-    steps = {id(step[0]): step for step in lesson.steps}
-    for cell in lesson.cells:
-        if not cell.frameworks:
-            yield [cell]
-        elif id(cell) in steps:
-            yield steps[id(cell)]
 
 
 def prose(source: str) -> str:
