@@ -1,6 +1,7 @@
 """The set-up: one place for versions, and nothing of any machine."""
 
 import itertools
+import os
 import re
 import subprocess
 import sys
@@ -29,7 +30,11 @@ EVERY = [*FRAMEWORKS]
 
 
 def run(*command):
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    # Without what the `make` above these tests was given.
+    env = {k: v for k, v in os.environ.items() if not k.startswith("MAKE")}
+    return subprocess.run(
+        command, cwd=ROOT, env=env, capture_output=True, text=True
+    )
 
 
 def tracked_files():

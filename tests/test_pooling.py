@@ -33,9 +33,20 @@ def loaded(framework):
     module = importlib.import_module(FRAMEWORKS[framework].module)
     if framework == "mxnet":
         module.npx.set_np()
-    if framework == "jax":  # which has float64 only where it is told to
-        module.config.update("jax_enable_x64", True)
     return module
+
+
+@pytest.fixture(autouse=True)
+def doubles(request):
+    """Let JAX have float64, which it has only where it is told to."""
+    callspec = getattr(request.node, "callspec", None)
+    if not callspec or callspec.params.get("framework") != "jax":
+        yield
+        return
+    jax = loaded("jax")
+    jax.config.update("jax_enable_x64", True)
+    yield
+    jax.config.update("jax_enable_x64", False)
 
 
 def only(framework):

@@ -1,12 +1,11 @@
-"""A Chromium for the tests of pages; they are skipped where none is."""
+"""A Chromium for the tests of pages; without one they fail, and say so."""
 
 import shutil
 from pathlib import Path
 
 import pytest
-
-sync_api = pytest.importorskip("playwright.sync_api")
-reader = pytest.importorskip("reader")  # which needs axe
+import reader
+from playwright import sync_api
 
 # What keeps it from asking the network for anything of its own.
 QUIET = [
@@ -30,7 +29,7 @@ def pytest_collection_modifyitems(items):
 def browser():
     found = shutil.which("chromium") or shutil.which("chromium-browser")
     if not found:
-        pytest.skip("Chromium is not installed (Debian: chromium)")
+        pytest.fail("Chromium is not installed (Debian: chromium)")
     with sync_api.sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=found, args=QUIET)
         yield browser

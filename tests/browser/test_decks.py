@@ -3,9 +3,6 @@
 import re
 
 import pytest
-
-pytest.importorskip("sphinx_revealjs")
-
 from reader import Reader, barriers
 
 from tools.author import sources

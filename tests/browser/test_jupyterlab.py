@@ -9,9 +9,6 @@ import time
 
 import nbformat
 import pytest
-
-pytest.importorskip("playwright")
-
 from playwright.sync_api import expect
 
 from tools.author import check

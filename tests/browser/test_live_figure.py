@@ -6,11 +6,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-
-pytest.importorskip("playwright")
-pytest.importorskip("axe_playwright_python")
-pytest.importorskip("anywidget")
-
 from axe_playwright_python.sync_playwright import Axe
 
 from handson.live import Live
@@ -53,7 +48,7 @@ def open_figure(visit, tmp_path):
     visits = []
 
     def opened(width=1280, **options):
-        visits.append(visit(width, **options))
+        visits.append(visit(width=width, **options))
         page = visits[-1].open(path)
         page.evaluate(SETTLED)
         return page
