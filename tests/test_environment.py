@@ -30,8 +30,8 @@ EVERY = [*FRAMEWORKS]
 
 
 def run(*command):
-    # Without what the `make` above these tests was given.
-    env = {k: v for k, v in os.environ.items() if not k.startswith("MAKE")}
+    # Nothing of what a `make` above these tests was given.
+    env = {name: os.environ[name] for name in ("PATH", "HOME")}
     return subprocess.run(
         command, cwd=ROOT, env=env, capture_output=True, text=True
     )
