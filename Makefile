@@ -36,7 +36,7 @@ help: ## show this list
 	@echo
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 22
 	@echo
-	@echo 'FRAMEWORK=pytorch narrows any of them; FRAMEWORKS="numpy pytorch" too.'
+	@echo 'FRAMEWORK=pytorch (or FRAMEWORKS="numpy pytorch") narrows what runs notebooks.'
 	@echo 'What measures how good all this is: CONTRIBUTING.md.'
 
 setup: ## make .venv and install what is pinned

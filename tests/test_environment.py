@@ -76,7 +76,8 @@ def test_versions_are_pinned_in_one_place_and_no_machine_is_named():
             assert set(exact.findall(text)) <= set(allowed), path
 
 
-def test_only_the_mxnet_extra_asks_for_an_old_numpy():
+def test_each_framework_has_an_extra_and_mxnets_alone_wants_an_old_numpy():
+    assert set(FRAMEWORKS) <= set(EXTRAS)
     for extra, lines in EXTRAS.items():
         old = [line for line in lines if line.startswith("numpy<")]
         assert bool(old) == (extra == "mxnet"), extra

@@ -1,7 +1,7 @@
 """The one list of frameworks: everything that loops over them reads it.
 
 A framework is added here, in ``pyproject.toml`` (its extra) and in
-``tools/pins.txt``; CONTRIBUTING.md has the whole checklist.
+``tools/pins.txt``; docs/authoring.md has the whole checklist.
 """
 
 import importlib.util
