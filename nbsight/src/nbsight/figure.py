@@ -72,9 +72,8 @@ def describe(figure: Figure) -> dict[str, Any]:
                 recorder.draw(figure)
                 text = json.dumps(recorder.entries(), ensure_ascii=False)
                 lines = base64.b85encode(zlib.compress(text.encode(), 9))
-                size = numbers(figure.get_size_inches())
                 return {
-                    "size": size,
+                    "size": numbers(figure.get_size_inches()),
                     "dpi": figure.dpi,
                     "artists": lines.decode(),
                 }
@@ -112,10 +111,8 @@ def numbers(values: Any, limit: int = LIMIT, digits: int = DIGITS) -> Any:
     if values.size <= limit:
         return _rounded(values.tolist(), digits)
     finite = values[np.isfinite(values)]
-    low, high, mean = (
-        getattr(finite if finite.size else np.zeros(1), name)()
-        for name in ("min", "max", "mean")
-    )
+    shown = finite if finite.size else np.zeros(1)
+    low, high, mean = shown.min(), shown.max(), shown.mean()
     away = 2 * (high - low) or 1.0  # stands for what is no number
     flat = np.nan_to_num(
         values.ravel() - mean, nan=away, posinf=2 * away, neginf=-2 * away
@@ -312,10 +309,9 @@ class Recorder(RendererBase):
         style = {"face": rgbFace, "codes": codes, "n": len(points)}
         artist = self.stack[-1]
         if self.offset is not None:
-            where = np.array([self.offset])
-            self._note("markers", where, gc, shape=points, **style)
+            self._note("markers", [self.offset], gc, points, **style)
         elif isinstance(artist, LAYOUT) or None in self._frames(artist):
-            self._note("path", points, gc, shape=points, **style)
+            self._note("path", points, gc, points, **style)
         else:
             self._note("path", points, gc, **style)
 
@@ -355,9 +351,8 @@ class Recorder(RendererBase):
     ) -> None:
         """Note the corners and colours of shaded triangles."""
         points = transform.transform(np.reshape(triangles, (-1, 2)))
-        colors = np.reshape(colors, (-1, 4))
-        faces = _together([_hex(color) for color in colors])
-        self._note("path", points, gc, faces=faces)
+        faces = [_hex(color) for color in np.reshape(colors, (-1, 4))]
+        self._note("path", points, gc, faces=_together(faces))
 
     def draw_image(
         self, gc: Any, x: float, y: float, im: Any, transform: Any = None
@@ -442,13 +437,12 @@ class Recorder(RendererBase):
         """Return what marks of one kind have in common, and their list."""
         owner, frames = notes[0][0], [None, None]
         points = np.concatenate([points for _, points, _ in notes])
-        if kind == "text":
+        if kind != "image" and not isinstance(owner, LAYOUT):
+            frames = self._frames(owner, kind == "markers")
+        entry = self._places(frames, points)
+        if kind == "text":  # each one's own place
             near = points / self.figure.bbox.size
             entry = {"near": near.round(3).tolist()}
-        else:
-            if kind != "image" and not isinstance(owner, LAYOUT):
-                frames = self._frames(owner, kind == "markers")
-            entry = self._places(frames, points)
         for key in {key: 0 for _, _, values in notes for key in values}:
             value = _together([values.get(key) for _, _, values in notes])
             if value is not None and (key != "n" or len(notes) > 1):
