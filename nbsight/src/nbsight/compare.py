@@ -44,7 +44,6 @@ class Tolerance(NamedTuple):
 DEFAULT = Tolerance()
 Found = list[str] | None  # None: look at the parts
 Leaf = Callable[[Any, Any, str], Found]
-Spans = dict[str, float | None]
 
 
 def say(value: Any, start: int = 0) -> str:
@@ -211,12 +210,18 @@ def _summary(old: Any, new: Any, allowed: float, place: str) -> list[str]:
     return found
 
 
+def _span(axes: dict[str, Any], key: str) -> float | None:
+    """Return the range that an axis shows, None if it is logarithmic."""
+    low, high = axes.get(f"{key}lim", (0.0, 0.0))
+    return None if axes.get(f"{key}scale") == "log" else abs(high - low)
+
+
 def _shown_leaf(
-    tolerance: Tolerance, spans: Spans, old: Any, new: Any, place: str
+    tolerance: Tolerance, axes: Any, old: Any, new: Any, place: str
 ) -> Found:
     """Compare numbers, colours and texts that a figure shows."""
     key = re.sub(r"(\[\d+\])+$", "", place).rpartition(".")[2]
-    span = spans.get(key, 0.0)
+    span = _span(axes, key)
     if isinstance(old, dict) and isinstance(new, dict) and "sums" in old:
         if "sums" not in new:
             return [changed(place, old["shape"], len(new))]
@@ -277,7 +282,7 @@ def figure_differences(
             found.append(f"{name}: now drawn, not stored")
         else:
             axes = old.get(name.partition("].")[0] + "]", {})
-            leaf = partial(_shown_leaf, tolerance, _spans(axes))
+            leaf = partial(_shown_leaf, tolerance, axes)
             found += tree_differences(old[name], new[name], name, leaf)
     orders = [n for n in old if n in new], [n for n in new if n in old]
     moved = [pair for pair in zip(*orders, strict=True) if pair[0] != pair[1]]
@@ -285,16 +290,6 @@ def figure_differences(
     # What moves with other things comes last: it is seldom the cause.
     found.sort(key=lambda line: bool(FOLLOWS.search(line)))
     return [re.sub(r"\.(path|text)\b(?=[.:\[])", "", line) for line in found]
-
-
-def _spans(axes: dict[str, Any]) -> Spans:
-    """Return the range that each axis shows, None if it is logarithmic."""
-    spans: Spans = {}
-    for key in "xy":
-        low, high = axes.get(f"{key}lim", (0.0, 0.0))
-        log = axes.get(f"{key}scale") == "log"
-        spans[key] = None if log else abs(high - low)
-    return spans
 
 
 def kind(output: Any) -> str:

@@ -394,10 +394,9 @@ class Recorder(RendererBase):
         None means pixels: what moves with the size of texts, such as a
         legend or an arrow to one, is compared less closely.
         """
-        ways = ["get_data_transform"]  # of a patch
-        ways += ["get_offset_transform"] if offsets else []
-        ways += ["get_transform"]
-        get = next(getattr(artist, n) for n in ways if hasattr(artist, n))
+        get = getattr(artist, "get_data_transform", artist.get_transform)
+        if offsets:
+            get = getattr(artist, "get_offset_transform", get)
         transform, axes = get(), self.names[artist][1]
         found: list[Any] = [None, None]
         test = getattr(transform, "contains_branch_separately", None)

@@ -122,6 +122,7 @@ class NotebookFile(IPyNbFile):  # type: ignore[misc]
                 item.index, item.count_before = index, count
                 count = cell.execution_count or count
                 self.items.append(item)
+        self.lenient = self.config.getini("nbsight_allow_skip")
         self.has_code = any(
             each.cell.source.strip() for each in self.items[1:]
         )
@@ -185,10 +186,7 @@ class NotebookItem(IPyNbCell):  # type: ignore[misc]
 
     def skipped(self) -> bool:
         """Tell whether the cell is marked so and that is allowed."""
-        return self._allowed() and self.options["skip"]
-
-    def _allowed(self) -> bool:
-        return bool(self.config.getini("nbsight_allow_skip"))
+        return bool(self.parent.lenient and self.options["skip"])
 
     def faults(self) -> list[str]:
         """Return what is wrong, a line each."""
@@ -201,7 +199,7 @@ class NotebookItem(IPyNbCell):  # type: ignore[misc]
             return ["not run: an earlier cell failed"]
         raised = stopped and stopped.index == self.index
         new = self.parent.new.cells[self.index]
-        lines = [] if self._allowed() else self._switches()
+        lines = [] if self.parent.lenient else self._switches()
         lines += _reason(stopped.error) if raised else []
         lines += self._stored_faults()
         for when, cell in (("stored", self.cell), ("new", new)):
@@ -209,7 +207,7 @@ class NotebookItem(IPyNbCell):  # type: ignore[misc]
                 if output.get("name") == "stderr":
                     text = compare.say(output.text.strip())
                     lines.append(f"{when} output on stderr: {text}")
-        if not raised and (self.options["check"] or not self._allowed()):
+        if not raised and (self.options["check"] or not self.parent.lenient):
             lines += self._differences(new)
         return lines
 
@@ -237,9 +235,8 @@ class NotebookItem(IPyNbCell):  # type: ignore[misc]
         if cell.source.strip() and count is None:
             lines.append("was never run: it has no execution count")
         elif cell.source.strip() and count != expected:
-            lines.append(
-                f"was not run in order: its count is {count}, not {expected}"
-            )
+            wrong = f"its count is {count}, not {expected}"
+            lines.append(f"was not run in order: {wrong}")
         for output in cell.outputs:
             other = output.get("execution_count", count)
             if other != count:
