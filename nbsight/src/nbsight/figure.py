@@ -193,7 +193,6 @@ class Recorder(RendererBase):
         self.stack: list[Any] = [figure]  # who draws, the innermost last
         # Of each name and kind of mark: artists, points and styles.
         self.notes: dict[str, dict[str, list[Any]]] = {}
-        self.scattered = False  # a collection that has offsets is drawn
         self.offset: Any = None  # of its marker that comes next
         agg = RendererAgg(figure.bbox.width, figure.bbox.height, figure.dpi)
         vars(self).update(
@@ -325,18 +324,15 @@ class Recorder(RendererBase):
         shape, codes = _shape(marker, marker_trans)
         self._note("markers", points, gc, shape, face=face, codes=codes)
 
-    def draw_path_collection(self, *args: Any, **kwargs: Any) -> None:
-        """Note the paths one by one, as markers where they have offsets."""
-        offsets, offset_trans = args[4:6]
-        self.scattered = bool(np.any(offset_trans.transform(offsets)))
-        super().draw_path_collection(*args, **kwargs)
-        self.offset = None
-
     def _iter_collection(self, *args: Any, **kwargs: Any) -> Iterator[Any]:
+        """Go through a collection's paths, markers where they have offsets."""
+        offsets, offset_trans = args[2:4]
+        scattered = np.any(offset_trans.transform(offsets))
         base: Any = super()
         for x, y, *rest in base._iter_collection(*args, **kwargs):
-            self.offset = (x, y) if self.scattered else None
+            self.offset = (x, y) if scattered else None
             yield x, y, *rest
+        self.offset = None
 
     def draw_quad_mesh(self, gc: Any, *args: Any) -> None:
         """Note the corners and colours of a mesh."""
