@@ -155,10 +155,11 @@ i.set_interpolation("bilinear") -> axes[0].images[0].interpolation
 HARMLESS = {
     lines: """
 L[0].set_ydata(Y + np.random.default_rng(1).uniform(-6e-6, 6e-6, 20))
-L[0].set_color("#1f77b4")
+L[0].set_color("#1f77b5")
 L[0].set_gid("for programs")
 L[1].set_label("1.2346")
 a.set_ylim(np.add(a.get_ylim(), 4e-6))
+a.set_position(a.get_position().translated(0.005, 0))
 """,
     image: """
 i.set_data(HEAT + 6e-6)
@@ -241,7 +242,8 @@ def test_packed_data_are_short_and_say_the_same(plain):
 
 
 def test_data_that_are_damaged_are_a_difference(plain):
-    for artists_ in ("", "no base 85", "c${NkU|", 7, ["x"]):
-        whole, damaged = plain[image], {**plain[image], "artists": artists_}
+    whole = plain[image]
+    records = [{**whole, "artists": x} for x in ("", "c${NkU|", 7, ["x"])]
+    for damaged in (*records, "no record"):
         for pair in ((whole, damaged), (damaged, whole), (damaged, damaged)):
             assert "no readable data" in figure_differences(*pair)[0]
