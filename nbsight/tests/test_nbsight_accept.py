@@ -154,10 +154,14 @@ def test_what_would_not_pass_the_check_is_refused(tmp_path, capsys):
 
 
 def test_what_is_no_notebook_is_named(tmp_path, capsys):
-    (tmp_path / "broken.ipynb").write_text("{")
-    assert accept([tmp_path / "broken.ipynb"]) == 1
-    said = capsys.readouterr().err
-    assert "broken.ipynb" in said and "not a notebook" in said
+    path = tmp_path / "broken.ipynb"
+    null = new_notebook(cells=[new_code_cell("1")])
+    null.cells[0].outputs = [{"output_type": "display_data", "data": None}]
+    for text in ("{", json.dumps(null)):
+        path.write_text(text)
+        assert accept([path]) == 1
+        said = capsys.readouterr().err
+        assert "broken.ipynb" in said and "not a notebook" in said
     assert accept([tmp_path / "missing.ipynb"]) == 1
     assert "missing.ipynb" in capsys.readouterr().err
 

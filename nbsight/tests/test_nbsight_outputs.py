@@ -32,7 +32,7 @@ HERE = Path(__file__).parents[1]
         ("  9.99999", " 10.00000"),
         ("-0.000003", "0.000002"),
         ("mean nan, top inf", "mean nan, top inf"),
-        ("a 1.5x b", "a 1.5x b"),
+        ("at 1.23e999, 2.50001", "at 1.23e999, 2.50002"),
     ],
 )
 def test_noise_in_a_text_passes(stored, now):
@@ -45,16 +45,14 @@ def test_noise_in_a_text_passes(stored, now):
         ("loss 2.3456", "loss 2.3459", "stored 2.3456, now 2.3459"),
         ("loss 0.001234", "loss 0.001334", "stored 0.001234, now 0.001334"),
         ("tensor([1., 2.])", "tensor([1., 3.])", "stored 2., now 3."),
-        ("[0.25 0.5 ]", "[0.26 0.5 ]", "stored 0.25, now 0.26"),
         ("200001 steps", "200002 steps", "stored 200001, now 200002"),
         ("loss 0.50", "loss 0.500", "another format"),
         ("loss 1e-3", "loss 0.001", "another format"),
-        ("loss 1.", "loss 1", "another format"),
         ("loss  0.5", "loss 0.5", "another width"),
         ("loss 0.5", "Loss 0.5", 'stored "loss 0.5", now "Loss 0.5"'),
         ("loss nan", "loss 0.5", 'stored "loss nan"'),
         ("loss inf", "loss -inf", 'now "loss -inf"'),
-        ("conv2d", "conv3d", "conv3d"),
+        ("loss 1.23e999", "loss 1.24e999", "stored 1.23e999, now 1.24e999"),
         ("torch 2.5.1", "torch 2.6.1", "2.6.1"),
         ("a\nb 1.234", "a\nb 1.334", "line 2: stored 1.234, now 1.334"),
         ("a\nb", "a\nb\nc", "(2 lines stored, 3 now)"),
@@ -73,10 +71,10 @@ def test_a_stated_tolerance_is_used():
     assert text_differences("2.3456", "2.4000", wide)
 
 
-def differences(stored, now, kind="display_data"):
+def differences(*pair):
     """Compare two outputs that hold such data."""
     return output_differences(
-        [new_output(kind, stored)], [new_output(kind, now)]
+        *([new_output("display_data", data)] for data in pair)
     )
 
 
@@ -105,6 +103,13 @@ def test_numbers_in_json_are_compared(stored, now, said):
     pair = [{"application/json": each} for each in (stored, now)]
     found = differences(*pair)
     assert said in found[0] if said else not found
+
+
+def test_an_output_without_data_is_a_difference():
+    whole, broken = new_output("display_data", {"text/plain": "1"}), {}
+    broken.update(whole, data=None)
+    for pair in ((whole, broken), (broken, whole), (broken, broken)):
+        assert output_differences(*([each] for each in pair))
 
 
 def test_a_picture_without_data_is_compared_by_the_byte():

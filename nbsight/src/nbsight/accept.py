@@ -7,14 +7,12 @@ not pass the check afterwards is refused.
 """
 
 import contextlib
-import copy
 import io
 import json
 import os
 import re
 import shutil
 import sys
-import tempfile
 import warnings
 from collections.abc import Iterable
 from pathlib import Path
@@ -34,16 +32,6 @@ class Store:
     def objection(self, path: Path) -> str | None:
         """Say why a notebook must not be changed here, or return None."""
         return None
-
-    def tidy(self, path: Path, notebook: Any) -> None:
-        """Change, in place, what was executed into what is to be stored."""
-
-    def faults(self, path: Path, draft: Path) -> list[str]:
-        """Return what is wrong with a draft of a notebook, besides the check.
-
-        The draft's file and folder are named as the notebook's.
-        """
-        return []
 
     def write(self, path: Path, text: str) -> None:
         """Put a notebook in its place in one move."""
@@ -86,15 +74,14 @@ class Accept:
             return None
         self.done = []
         files: Any = dict.fromkeys(item.parent for item in session.items)
-        for file in files:
-            if hasattr(file, "stopped"):
-                name = report.short(session.config.rootpath, file.path)
-                try:
-                    result, well = self.notebook(file, name), True
-                except Left as why:
-                    result, well = str(why), False
-                self.say(f"{name}: {result}")
-                self.done.append(well)
+        for file in [each for each in files if hasattr(each, "stopped")]:
+            name = report.short(session.config.rootpath, file.path)
+            try:
+                result, well = self.notebook(file, name), True
+            except Left as why:
+                result, well = str(why), False
+            self.say(f"{name}: {result}")
+            self.done.append(well)
         return True
 
     def notebook(self, file: Any, name: Path) -> str:
@@ -103,8 +90,7 @@ class Accept:
         Raises:
             Left: it is not as it should be.
         """
-        why = self.store.objection(file.path)
-        if why:
+        if why := self.store.objection(file.path):
             raise Left(f"refused\n  {why}")
         before = file.path.read_bytes()
         self.say(f"{name}: executing")
@@ -112,17 +98,15 @@ class Accept:
         found = verdict(file)
         if not found:
             return "nothing differs"
-        text = self.draft(file, before.decode(), found)
+        text = draft(file, before.decode(), {item.index for item, _ in found})
         if file.stopped:
-            at = file.stopped.index
-            wrong = [report.summary(*f) for f in found if f[0].index == at]
+            wrong = [f for f in found if f[0].index == file.stopped.index]
         else:
-            wrong = self.faults(file, name, text)
+            wrong = verdict(file, text)
         if wrong:
-            self.say("\n".join(wrong))
+            self.say("\n".join(report.summary(*each) for each in wrong))
             raise Left("refused, for it would not pass")
-        for item, lines in found:
-            self.say(report.summary(item, lines))
+        self.say("\n".join(report.summary(*each) for each in found))
         page = f"{file.path.with_suffix('')}-differs"
         self.say(
             f"different: {len(found)} of {len(file.items) - 1} cells; stored "
@@ -134,36 +118,6 @@ class Accept:
             raise Left("changed meanwhile, so it is left; start again")
         self.store.write(file.path, text)
         return "accepted"
-
-    def draft(self, file: Any, before: str, found: list[Any]) -> str:
-        """Return the notebook's text with new outputs where they differ."""
-        old, new = json.loads(before), copy.deepcopy(file.new)
-        self.store.tidy(file.path, new)
-        with warnings.catch_warnings(action="ignore"):  # the check tells
-            new = json.loads(nbformat.writes(new))
-        changed, count = {item.index for item, _ in found}, 0
-        for index, cell in enumerate(old["cells"]):
-            if cell["cell_type"] != "code":
-                continue
-            if index in changed:
-                cell["outputs"] = new["cells"][index]["outputs"]
-            if new["cells"][index]["execution_count"] is not None:
-                cell["execution_count"] = count = count + 1
-            count = cell["execution_count"] or count  # where it was skipped
-            for output in cell["outputs"]:
-                if "execution_count" in output:
-                    output["execution_count"] = cell["execution_count"]
-        return dumps(old, before)
-
-    def faults(self, file: Any, name: Path, text: str) -> list[str]:
-        """Say why what a notebook would become cannot be stored."""
-        with tempfile.TemporaryDirectory() as folder:
-            draft = Path(folder, file.path.parent.name, file.path.name)
-            draft.parent.mkdir()
-            draft.write_bytes(text.encode())
-            wrong = [report.summary(*pair) for pair in verdict(file, draft)]
-            wrong = wrong or self.store.faults(file.path, draft)
-        return [each.replace(str(draft), str(name)) for each in wrong]
 
     def ask(self) -> None:
         """Ask whether to store; without a terminal the answer is no."""
@@ -177,20 +131,34 @@ class Accept:
             raise Left("left as it is")
 
 
-def verdict(file: Any, draft: Path | None = None) -> list[Any]:
+def verdict(file: Any, draft: str | None = None) -> list[Any]:
     """Return what the check says of a notebook that has been executed.
 
     A draft is compared with that execution in the notebook's place. In pairs:
     an item and the lines of what is wrong with it.
     """
-    checked = file
-    if draft:
-        checked = type(file).from_parent(file.parent, path=draft)
-        checked.new, checked.stopped = file.new, file.stopped
-        checked.setup_sanitize_files()
-    items = [item for item in checked.collect() if not item.skipped()]
+    items = [item for item in file.collect(draft) if not item.skipped()]
     found = [(item, item.faults()) for item in items]
     return [pair for pair in found if pair[1]]
+
+
+def draft(file: Any, before: str, changed: set[int]) -> str:
+    """Return a notebook's text, of these cells with the new outputs."""
+    old, count = json.loads(before), 0
+    with warnings.catch_warnings(action="ignore"):  # the check tells
+        new = json.loads(nbformat.writes(file.new))
+    for index, cell in enumerate(old["cells"]):
+        if cell["cell_type"] != "code":
+            continue
+        if index in changed:
+            cell["outputs"] = new["cells"][index]["outputs"]
+        if new["cells"][index]["execution_count"] is not None:
+            cell["execution_count"] = count = count + 1
+        count = cell["execution_count"] or count  # where it was skipped
+        for output in cell["outputs"]:
+            if "execution_count" in output:
+                output["execution_count"] = cell["execution_count"]
+    return dumps(old, before)
 
 
 def dumps(notebook: Any, like: str) -> str:

@@ -4,8 +4,8 @@ import json
 import math
 import re
 import zlib
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from decimal import Decimal
 from difflib import SequenceMatcher
 from functools import partial
 from os.path import commonprefix
@@ -17,11 +17,10 @@ RTOL = 2e-5  # of a number, or of the range that a list in a figure spans
 ATOL = 1e-5  # for numbers of order 1
 DIGITS = 3  # from so many digits on, the last one may differ by one
 LOG = 1e-3  # of a number on a logarithmic axis
-# In figures, what moves with the size of texts (in shares of the figure) and
-# colours (one step of 255) are compared less closely.
-LOOSE = {"near": 0.02, "box": 0.02, "shape": 0.05, "look": 0.04}
+# In figures, what moves with the size of texts (in shares of the figure, dims
+# in points) and colours (one step of 255) are compared less closely.
+LOOSE = {"near": 0.02, "box": 0.02, "shape": 0.05, "look": 0.04, "dims": 0.03}
 LOOSE |= dict.fromkeys(("color", "face", "faces", "edges"), 1.5 / 255)
-LOOSE["dims"] = 0.03  # points
 FOLLOWS = re.compile(r"\.(near|box|shape|dims|look|cap|join|cmap)\b")
 
 NUMBER = re.compile(
@@ -45,7 +44,6 @@ class Tolerance(NamedTuple):
 DEFAULT = Tolerance()
 Found = list[str] | None  # None: look at the parts
 Leaf = Callable[[Any, Any, str], Found]
-Spans = dict[str, float | None]
 
 
 def say(value: Any, start: int = 0) -> str:
@@ -85,8 +83,10 @@ def same_number(old: str, new: str, tolerance: Tolerance) -> bool:
     """Tell whether two numbers of one form are one number, give or take."""
     _, decimals, e, *_ = _form(old)
     if not decimals and not e:  # an integer
-        return int(old.rstrip(".")) == int(new.rstrip("."))
+        return Decimal(old) == Decimal(new)
     first, second = float(old), float(new)
+    if math.inf in (abs(first), abs(second)):  # too large to be reckoned with
+        return old == new
     allowed = tolerance.rtol * abs(first) + tolerance.atol
     mantissa, _, power = old.lower().partition("e")
     if len(re.sub(r"\D", "", mantissa).lstrip("0")) >= DIGITS:
@@ -134,25 +134,20 @@ def text_differences(
 
 def tree_differences(old: Any, new: Any, place: str, leaf: Leaf) -> list[str]:
     """Compare values from JSON, whose leaves ``leaf`` compares."""
-    found = leaf(old, new, place)
-    if found is not None:
-        return found
+    leaf_found = leaf(old, new, place)
+    if leaf_found is not None:
+        return leaf_found
+    found: list[str] = []
     if isinstance(old, dict) and isinstance(new, dict):
-        parts = {
-            f".{key}": (old.get(key, NOTHING), new.get(key, NOTHING))
-            for key in {**old, **new}
-        }
+        for key in {**old, **new}:
+            pair = old.get(key, NOTHING), new.get(key, NOTHING)
+            found += tree_differences(*pair, f"{place}.{key}", leaf)
     elif type(old) is type(new) is list and len(old) == len(new):
-        pairs = enumerate(zip(old, new, strict=True))
-        parts = {f"[{i}]": pair for i, pair in pairs}
-    else:
-        same = type(old) is type(new) and old == new
-        return [] if same else [changed(place, old, new)]
-    return [
-        line
-        for at, (one, other) in parts.items()
-        for line in tree_differences(one, other, place + at, leaf)
-    ]
+        for i, pair in enumerate(zip(old, new, strict=True)):
+            found += tree_differences(*pair, f"{place}[{i}]", leaf)
+    elif type(old) is not type(new) or old != new:
+        found.append(changed(place, old, new))
+    return found
 
 
 def _plain_leaf(tolerance: Tolerance, old: Any, new: Any, place: str) -> Found:
@@ -166,28 +161,31 @@ def _plain_leaf(tolerance: Tolerance, old: Any, new: Any, place: str) -> Found:
     return None
 
 
-def _flat(value: Any, place: str = "") -> dict[str, float] | None:
-    """Return the numbers in nested lists, by place; None if not only such."""
+def _flat(value: Any, place: str = "") -> Iterator[tuple[str, float]]:
+    """Yield the numbers in nested lists with their places.
+
+    Raises:
+        ValueError: something else is in there.
+    """
     if isinstance(value, list):
-        found: dict[str, float] = {}
         for i, item in enumerate(value):
-            part = _flat(item, f"{place}[{i}]")
-            if part is None:
-                return None
-            found |= part
-        return found
-    number = isinstance(value, int | float) and not isinstance(value, bool)
-    if number or value in ("nan", "inf", "-inf"):
-        return {place: float(value)}
-    return None
+            yield from _flat(item, f"{place}[{i}]")
+    elif type(value) in (int, float) or value in ("nan", "inf", "-inf"):
+        yield place, float(value)
+    else:
+        raise ValueError
 
 
-def _allowed(values: list[float], tolerance: Tolerance, span: float) -> float:
+def _allowed(
+    values: list[float], key: str, tolerance: Tolerance, span: float | None
+) -> float:
     """Return how far numbers may differ that are shown together."""
+    if key in LOOSE:
+        return LOOSE[key]
     finite = [x for x in values if math.isfinite(x)] or [0.0]
     scale = max(map(abs, finite))
     atol = tolerance.atol * (1.0 if tolerance.tagged else min(1.0, scale))
-    span = max(span, max(finite) - min(finite))
+    span = max(span or 0.0, max(finite) - min(finite))
     return tolerance.rtol * span + atol + 1e-6 * scale
 
 
@@ -212,37 +210,41 @@ def _summary(old: Any, new: Any, allowed: float, place: str) -> list[str]:
     return found
 
 
+def _span(axes: dict[str, Any], key: str) -> float | None:
+    """Return the range that an axis shows, None if it is logarithmic."""
+    low, high = axes.get(f"{key}lim", (0.0, 0.0))
+    return None if axes.get(f"{key}scale") == "log" else abs(high - low)
+
+
 def _shown_leaf(
-    tolerance: Tolerance, spans: Spans, old: Any, new: Any, place: str
+    tolerance: Tolerance, axes: Any, old: Any, new: Any, place: str
 ) -> Found:
     """Compare numbers, colours and texts that a figure shows."""
     key = re.sub(r"(\[\d+\])+$", "", place).rpartition(".")[2]
-    span = spans.get(key, 0.0)
-
-    def allowed(values: list[float]) -> float:
-        return LOOSE.get(key) or _allowed(values, tolerance, span or 0.0)
-
+    span = _span(axes, key)
     if isinstance(old, dict) and isinstance(new, dict) and "sums" in old:
         if "sums" not in new:
             return [changed(place, old["shape"], len(new))]
         ends = [each[end] for each in (old, new) for end in ("low", "high")]
-        return _summary(old, new, allowed(ends), place)
+        limit = _allowed(ends, key, tolerance, span)
+        return _summary(old, new, limit, place)
     if isinstance(old, str) and isinstance(new, str):
         if HEX.fullmatch(old) and HEX.fullmatch(new):
             pair = [bytes.fromhex(c[1:].ljust(8, "f")) for c in (old, new)]
             near = all(abs(a - b) < 2 for a, b in zip(*pair, strict=True))
             return [] if near else None
-        if key == "text":
-            return text_differences(old, new, tolerance, place)
-        return None
-    numbers, others = _flat(old), _flat(new)
-    if numbers is None or others is None:
+        text = key == "text"
+        return text_differences(old, new, tolerance, place) if text else None
+    try:
+        numbers, others = dict(_flat(old)), dict(_flat(new))
+    except ValueError:
         return None
     if numbers.keys() != others.keys():
         if isinstance(old, list) and isinstance(new, list):
             return [f"{place}: stored {len(old)} values, now {len(new)}"]
         return [changed(place, old, new)]
-    limit = allowed([*numbers.values(), *others.values()])
+    values = [*numbers.values(), *others.values()]
+    limit = _allowed(values, key, tolerance, span)
     bad = []
     for at, x in numbers.items():
         limit = LOG * abs(x) if span is None else limit
@@ -259,20 +261,20 @@ def figure_differences(
     figures = []
     for when, data in (("stored", stored), ("new", now)):
         try:
+            shown = {f"figure.{key}": data[key] for key in ("size", "dpi")}
             parts = [line.rpartition("\t") for line in artists(data)]
-            figures.append({name: json.loads(last) for name, _, last in parts})
-        except (KeyError, TypeError, ValueError, zlib.error):
-            reason = data.get("error", data)
+            shown |= {name: json.loads(last) for name, _, last in parts}
+        except (AttributeError, KeyError, TypeError, ValueError, zlib.error):
+            reason = data.get("error", data) if type(data) is dict else data
             return [f"the {when} figure has no readable data: {say(reason)}"]
+        figures.append(shown)
     old, new = figures
     for name in [name for name in old if name not in new]:
         for other in [name for name in new if name not in old]:
             if not text_differences(name, other, tolerance):
                 old = {other if k == name else k: old[k] for k in old}
                 break  # a label with a number in it that is near enough
-    leaf, found = partial(_shown_leaf, tolerance, {}), []
-    for key in ("size", "dpi"):
-        found += tree_differences(stored[key], now[key], f"figure.{key}", leaf)
+    found = []
     for name in {**old, **new}:
         if name not in new:
             found.append(f"{name}: stored, now not drawn")
@@ -280,7 +282,7 @@ def figure_differences(
             found.append(f"{name}: now drawn, not stored")
         else:
             axes = old.get(name.partition("].")[0] + "]", {})
-            leaf = partial(_shown_leaf, tolerance, _spans(axes))
+            leaf = partial(_shown_leaf, tolerance, axes)
             found += tree_differences(old[name], new[name], name, leaf)
     orders = [n for n in old if n in new], [n for n in new if n in old]
     moved = [pair for pair in zip(*orders, strict=True) if pair[0] != pair[1]]
@@ -290,27 +292,16 @@ def figure_differences(
     return [re.sub(r"\.(path|text)\b(?=[.:\[])", "", line) for line in found]
 
 
-def _spans(axes: dict[str, Any]) -> Spans:
-    """Return the range that each axis shows, None if it is logarithmic."""
-    spans: Spans = {}
-    for key in "xy":
-        low, high = axes.get(f"{key}lim", (0.0, 0.0))
-        log = axes.get(f"{key}scale") == "log"
-        spans[key] = None if log else abs(high - low)
-    return spans
-
-
 def kind(output: Any) -> str:
     """Return in one word what a reader sees of an output."""
     if output["output_type"] == "stream":
         return str(output["name"])
-    if "data" not in output:
+    if output.get("data") is None:
         return str(output["output_type"])
     data = set(output["data"]) - {WIDGET}
     if MIME in data:
         return "figure"
-    known = ("image/", "html", "latex", "markdown", "json", "javascript")
-    for word in known:
+    for word in "image/", "html", "latex", "markdown", "json", "javascript":
         if any(word in mime for mime in data):
             return word.replace("image/", "picture")
     return "text" if data == {"text/plain"} else " ".join(sorted(data))
@@ -321,26 +312,20 @@ def output_differences(
 ) -> list[str]:
     """Compare the outputs of one cell, streams joined, in order."""
     kinds, now_kinds = ([kind(output) for output in o] for o in (stored, now))
+    found = [
+        f"stored {kinds.count(word)} {word}, now {now_kinds.count(word)}"
+        for word in dict.fromkeys(kinds + now_kinds)
+        if kinds.count(word) != now_kinds.count(word)
+    ]
+    if "picture" in kinds and "picture" not in now_kinds:
+        found.append("the picture was stored without its figure data")
     if kinds != now_kinds:
-        return _other_outputs(kinds, now_kinds)
-    found = []
+        order = f"stored {', '.join(kinds)}; now {', '.join(now_kinds)}"
+        return found or [f"order: {order}"]
     for i, (old, new) in enumerate(zip(stored, now, strict=True), 1):
         place = f"output {i} ({kinds[i - 1]}) " if len(stored) > 1 else ""
         found += [place + line for line in _one_output(old, new, tolerance)]
     return found
-
-
-def _other_outputs(stored: list[str], now: list[str]) -> list[str]:
-    """Say which outputs are missing, too many or elsewhere."""
-    found = [
-        f"stored {stored.count(word)} {word}, now {now.count(word)}"
-        for word in dict.fromkeys(stored + now)
-        if stored.count(word) != now.count(word)
-    ]
-    if "picture" in stored and "picture" not in now:
-        found.append("the picture was stored without its figure data")
-    order = f"order: stored {', '.join(stored)}; now {', '.join(now)}"
-    return found or [order]
 
 
 def _text(output: Any) -> str:
@@ -356,7 +341,7 @@ def _one_output(stored: Any, now: Any, tolerance: Tolerance) -> list[str]:
         return [changed("", stored["output_type"], now["output_type"])]
     if stored["output_type"] in ("stream", "error"):
         return text_differences(_text(stored), _text(now), tolerance)
-    if "data" not in stored:
+    if stored.get("data") is None:
         return [f"{stored['output_type']} is no output that can be compared"]
     found, data, new = [], stored["data"], now["data"]
     leaf = partial(_plain_leaf, tolerance)
@@ -387,6 +372,7 @@ def _one_output(stored: Any, now: Any, tolerance: Tolerance) -> list[str]:
 
 def _parsed(value: Any) -> Any:
     """Return the values of JSON that is kept as a text."""
-    with suppress(ValueError, TypeError):
+    try:
         return json.loads(value)
-    return value
+    except (ValueError, TypeError):
+        return value

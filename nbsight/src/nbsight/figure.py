@@ -72,9 +72,8 @@ def describe(figure: Figure) -> dict[str, Any]:
                 recorder.draw(figure)
                 text = json.dumps(recorder.entries(), ensure_ascii=False)
                 lines = base64.b85encode(zlib.compress(text.encode(), 9))
-                size = numbers(figure.get_size_inches())
                 return {
-                    "size": size,
+                    "size": numbers(figure.get_size_inches()),
                     "dpi": figure.dpi,
                     "artists": lines.decode(),
                 }
@@ -112,10 +111,8 @@ def numbers(values: Any, limit: int = LIMIT, digits: int = DIGITS) -> Any:
     if values.size <= limit:
         return _rounded(values.tolist(), digits)
     finite = values[np.isfinite(values)]
-    low, high, mean = (
-        getattr(finite if finite.size else np.zeros(1), name)()
-        for name in ("min", "max", "mean")
-    )
+    shown = finite if finite.size else np.zeros(1)
+    low, high, mean = shown.min(), shown.max(), shown.mean()
     away = 2 * (high - low) or 1.0  # stands for what is no number
     flat = np.nan_to_num(
         values.ravel() - mean, nan=away, posinf=2 * away, neginf=-2 * away
@@ -196,7 +193,6 @@ class Recorder(RendererBase):
         self.stack: list[Any] = [figure]  # who draws, the innermost last
         # Of each name and kind of mark: artists, points and styles.
         self.notes: dict[str, dict[str, list[Any]]] = {}
-        self.scattered = False  # a collection that has offsets is drawn
         self.offset: Any = None  # of its marker that comes next
         agg = RendererAgg(figure.bbox.width, figure.bbox.height, figure.dpi)
         vars(self).update(
@@ -312,10 +308,9 @@ class Recorder(RendererBase):
         style = {"face": rgbFace, "codes": codes, "n": len(points)}
         artist = self.stack[-1]
         if self.offset is not None:
-            where = np.array([self.offset])
-            self._note("markers", where, gc, shape=points, **style)
+            self._note("markers", [self.offset], gc, points, **style)
         elif isinstance(artist, LAYOUT) or None in self._frames(artist):
-            self._note("path", points, gc, shape=points, **style)
+            self._note("path", points, gc, points, **style)
         else:
             self._note("path", points, gc, **style)
 
@@ -329,18 +324,15 @@ class Recorder(RendererBase):
         shape, codes = _shape(marker, marker_trans)
         self._note("markers", points, gc, shape, face=face, codes=codes)
 
-    def draw_path_collection(self, *args: Any, **kwargs: Any) -> None:
-        """Note the paths one by one, as markers where they have offsets."""
-        offsets, offset_trans = args[4:6]
-        self.scattered = bool(np.any(offset_trans.transform(offsets)))
-        super().draw_path_collection(*args, **kwargs)
-        self.offset = None
-
     def _iter_collection(self, *args: Any, **kwargs: Any) -> Iterator[Any]:
+        """Go through a collection's paths, markers where they have offsets."""
+        offsets, offset_trans = args[2:4]
+        scattered = np.any(offset_trans.transform(offsets))
         base: Any = super()
         for x, y, *rest in base._iter_collection(*args, **kwargs):
-            self.offset = (x, y) if self.scattered else None
+            self.offset = (x, y) if scattered else None
             yield x, y, *rest
+        self.offset = None
 
     def draw_quad_mesh(self, gc: Any, *args: Any) -> None:
         """Note the corners and colours of a mesh."""
@@ -355,9 +347,8 @@ class Recorder(RendererBase):
     ) -> None:
         """Note the corners and colours of shaded triangles."""
         points = transform.transform(np.reshape(triangles, (-1, 2)))
-        colors = np.reshape(colors, (-1, 4))
-        faces = _together([_hex(color) for color in colors])
-        self._note("path", points, gc, faces=faces)
+        faces = [_hex(color) for color in np.reshape(colors, (-1, 4))]
+        self._note("path", points, gc, faces=_together(faces))
 
     def draw_image(
         self, gc: Any, x: float, y: float, im: Any, transform: Any = None
@@ -399,10 +390,9 @@ class Recorder(RendererBase):
         None means pixels: what moves with the size of texts, such as a
         legend or an arrow to one, is compared less closely.
         """
-        ways = ["get_data_transform"]  # of a patch
-        ways += ["get_offset_transform"] if offsets else []
-        ways += ["get_transform"]
-        get = next(getattr(artist, n) for n in ways if hasattr(artist, n))
+        get = getattr(artist, "get_data_transform", artist.get_transform)
+        if offsets:
+            get = getattr(artist, "get_offset_transform", get)
         transform, axes = get(), self.names[artist][1]
         found: list[Any] = [None, None]
         test = getattr(transform, "contains_branch_separately", None)
@@ -442,13 +432,12 @@ class Recorder(RendererBase):
         """Return what marks of one kind have in common, and their list."""
         owner, frames = notes[0][0], [None, None]
         points = np.concatenate([points for _, points, _ in notes])
-        if kind == "text":
+        if kind != "image" and not isinstance(owner, LAYOUT):
+            frames = self._frames(owner, kind == "markers")
+        entry = self._places(frames, points)
+        if kind == "text":  # each one's own place
             near = points / self.figure.bbox.size
             entry = {"near": near.round(3).tolist()}
-        else:
-            if kind != "image" and not isinstance(owner, LAYOUT):
-                frames = self._frames(owner, kind == "markers")
-            entry = self._places(frames, points)
         for key in {key: 0 for _, _, values in notes for key in values}:
             value = _together([values.get(key) for _, _, values in notes])
             if value is not None and (key != "n" or len(notes) > 1):

@@ -57,10 +57,8 @@ def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> Any:
     """Put this plugin's collector in the place of nbval's."""
     collectors = yield
     if parent.config.option.nbval and not parent.config.option.nbval_lax:
-        for i, each in enumerate(collectors):
-            if type(each) is IPyNbFile:
-                ours = NotebookFile.from_parent(parent, path=file_path)
-                collectors[i] = ours
+        ours = NotebookFile.from_parent(parent, path=file_path)
+        return [ours if type(c) is IPyNbFile else c for c in collectors]
     return collectors
 
 
@@ -103,14 +101,17 @@ class NotebookFile(IPyNbFile):  # type: ignore[misc]
 
     stopped: execute.CellFailed | None = None
 
-    def collect(self) -> list[Any]:
-        """Return an item for the notebook itself and for each code cell."""
+    def collect(self, text: str | None = None) -> list[Any]:
+        """Return an item for the notebook itself and for each code cell.
+
+        The text is what stands in the file, or a draft of what shall.
+        """
         try:
             with warnings.catch_warnings(action="ignore"):  # ids: see below
-                text = self.path.read_text("utf-8")
+                text = text or self.path.read_text("utf-8")
                 self.nb = nbformat.reads(text, as_version=4)
                 cells = json.loads(text).get("cells", [])
-        except ValueError as error:  # NotJSONError is one
+        except (ValueError, nbformat.ValidationError) as error:
             raise self.CollectError(f"not a notebook: {error}"[:200]) from None
         self.without_id = [i for i, c in enumerate(cells) if not c.get("id")]
         self.items, count = [self._item("Notebook", -1)], 0
@@ -121,8 +122,10 @@ class NotebookFile(IPyNbFile):  # type: ignore[misc]
                 item.index, item.count_before = index, count
                 count = cell.execution_count or count
                 self.items.append(item)
-        code = [item.cell.source for item in self.items[1:]]
-        self.has_code = any(source.strip() for source in code)
+        self.lenient = self.config.getini("nbsight_allow_skip")
+        self.has_code = any(
+            each.cell.source.strip() for each in self.items[1:]
+        )
         return self.items
 
     def _item(self, name: str, number: int, cell: Any = None) -> Any:
@@ -183,10 +186,7 @@ class NotebookItem(IPyNbCell):  # type: ignore[misc]
 
     def skipped(self) -> bool:
         """Tell whether the cell is marked so and that is allowed."""
-        return self._allowed() and self.options["skip"]
-
-    def _allowed(self) -> bool:
-        return bool(self.config.getini("nbsight_allow_skip"))
+        return bool(self.parent.lenient and self.options["skip"])
 
     def faults(self) -> list[str]:
         """Return what is wrong, a line each."""
@@ -199,7 +199,7 @@ class NotebookItem(IPyNbCell):  # type: ignore[misc]
             return ["not run: an earlier cell failed"]
         raised = stopped and stopped.index == self.index
         new = self.parent.new.cells[self.index]
-        lines = [] if self._allowed() else self._switches()
+        lines = [] if self.parent.lenient else self._switches()
         lines += _reason(stopped.error) if raised else []
         lines += self._stored_faults()
         for when, cell in (("stored", self.cell), ("new", new)):
@@ -207,7 +207,7 @@ class NotebookItem(IPyNbCell):  # type: ignore[misc]
                 if output.get("name") == "stderr":
                     text = compare.say(output.text.strip())
                     lines.append(f"{when} output on stderr: {text}")
-        if not raised and (self.options["check"] or not self._allowed()):
+        if not raised and (self.options["check"] or not self.parent.lenient):
             lines += self._differences(new)
         return lines
 
@@ -235,9 +235,8 @@ class NotebookItem(IPyNbCell):  # type: ignore[misc]
         if cell.source.strip() and count is None:
             lines.append("was never run: it has no execution count")
         elif cell.source.strip() and count != expected:
-            lines.append(
-                f"was not run in order: its count is {count}, not {expected}"
-            )
+            wrong = f"its count is {count}, not {expected}"
+            lines.append(f"was not run in order: {wrong}")
         for output in cell.outputs:
             other = output.get("execution_count", count)
             if other != count:

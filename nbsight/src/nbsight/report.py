@@ -58,7 +58,14 @@ def page(name: str, found: list[tuple[Any, list[str]]]) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     name = re.sub(r"[\s/\\:]+", "-", f"{short(config.rootpath, Path(name))}")
     path = folder / f"{name.strip('-')}.html"
-    sections = "".join(_section(item, lines) for item, lines in found)
+    sections = ""
+    for item, lines in found:
+        pairs = zip_longest(*_outputs(item), fillvalue="none")
+        sections += SECTION.format(
+            title=html.escape(_title(item)),
+            lines="".join(f"<li>{html.escape(line)}" for line in lines),
+            rows="".join(f"<tr><td>{old}<td>{new}" for old, new in pairs),
+        )
     path.write_text(PAGE.format(title=title, sections=sections), "utf-8")
     return short(Path.cwd(), path)
 
@@ -97,15 +104,3 @@ def _shown(output: Any) -> str:
     text = output.get("text") or output.get("evalue")
     text = text or data.get("text/plain") or f"{data}"
     return f"<pre>{html.escape(text)}</pre>"
-
-
-def _section(item: Any, lines: list[str]) -> str:
-    """Return both runs of a cell side by side."""
-    return SECTION.format(
-        title=html.escape(_title(item)),
-        lines="".join(f"<li>{html.escape(line)}" for line in lines),
-        rows="".join(
-            f"<tr><td>{stored}<td>{new}"
-            for stored, new in zip_longest(*_outputs(item), fillvalue="none")
-        ),
-    )
