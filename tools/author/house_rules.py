@@ -68,9 +68,12 @@ def broken(lesson: Lesson) -> Iterator[tuple[Cell, str]]:
                 what = f"this step has {held.count(name)} cells for {name}"
                 yield first, f"{what}, expected exactly one per framework"
     for name in FRAMEWORKS:
-        yield from exercise_rules(lesson.cells_of(name))
-        for cell in crowded(lesson.cells_of(name)):
-            yield cell, "the third code cell in a row: put prose between them"
+        cells = lesson.cells_of(name)
+        yield from exercise_rules(cells)
+        for three in zip(cells, cells[1:], cells[2:], strict=False):
+            if all(cell.kind == "code" for cell in three):
+                what = "the third code cell in a row: put prose between them"
+                yield three[2], what
 
 
 def prose_rules(cell: Cell) -> Iterator[str]:
@@ -99,15 +102,6 @@ def code_rules(cell: Cell) -> Iterator[str]:
     longest, most = max(map(len, lines)), sources.MOST_COLUMNS
     if longest > most:
         yield f"{longest} columns, expected at most {most}"
-
-
-def crowded(cells: list[Cell]) -> Iterator[Cell]:
-    """Yield each third code cell that has no prose before it."""
-    row = 0
-    for cell in cells:
-        row = row + 1 if cell.kind == "code" else 0
-        if row == 3:
-            yield cell
 
 
 def exercise_rules(cells: list[Cell]) -> Iterator[tuple[Cell, str]]:
