@@ -162,32 +162,26 @@ def test_a_lesson_opens_and_ends_as_readers_expect(name):
 # What the self-checks say
 
 
-def unjust(name, frameworks=()):
-    """Return what a lesson's checks say of answers, where that is not fair.
+JUDGED = [(name, False) for name in sources.names() if name[1] in "125"]
+JUDGED += [
+    pytest.param(name, True, marks=pytest.mark.slow)
+    for name in sources.names()
+]
 
-    The checks are NumPy's; the answers are its arrays and the frameworks'.
-    """
+
+@pytest.mark.parametrize(("name", "in_all"), JUDGED)
+def test_checks_take_right_answers_in_any_form_and_tell_others_in_words(
+    name, in_all
+):
+    """The checks are NumPy's; the answers, its arrays or all frameworks'."""
+    frameworks = [n for n in FRAMEWORKS if in_all and not why_missing(n)]
     families = "form", "nonsense"
     found = list(wrong_answers.judge(name, "numpy", families, frameworks))
     asked = [c for c in sources.read(name).cells if "check" in c.tags]
     for family in families:
         judged = {one.exercise for one in found if one.family == family}
         assert len(judged) == len(asked)
-    return [one for one in found if not one.is_just()]
-
-
-@pytest.mark.parametrize("number", ["01", "02", "05"])
-def test_checks_take_right_answers_in_any_form_and_tell_others_in_words(
-    number,
-):
-    (name,) = [n for n in sources.names() if n.startswith(number)]
-    assert not unjust(name)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("name", sources.names())
-def test_checks_judge_the_arrays_of_all_frameworks_alike(name):
-    assert not unjust(name, [n for n in FRAMEWORKS if not why_missing(n)])
+    assert not [one for one in found if not one.is_just()]
 
 
 def test_a_fault_in_a_solution_is_planted_and_refused():

@@ -24,8 +24,7 @@ def compare_cells(
     notebook: NotebookNode, generated: NotebookNode
 ) -> Iterator[str]:
     """Yield where a notebook's cells are not those that the source gives."""
-    pairs = zip(notebook.cells, generated.cells, strict=False)
-    for found, right in pairs:
+    for found, right in zip(notebook.cells, generated.cells, strict=False):
         for what in ("cell_type", "id", "source", "metadata"):
             if found.get(what) != right.get(what):
                 changed = f"its {what} is not what the source gives"
@@ -45,7 +44,8 @@ def executed(
 ) -> Iterator[str]:
     """Yield where a notebook was not executed completely, and cleanly.
 
-    Figures must be in the cells whose ids are told, and in no others.
+    Figures must be in the cells whose ids are told, and in no others; None:
+    in any.
     """
     code = [cell for cell in notebook.cells if cell.cell_type == "code"]
     for count, cell in enumerate(code, 1):
@@ -63,12 +63,13 @@ def executed(
             "image/svg+xml" in output.get("data", {})
             for output in cell.outputs
         )
-        if told is not None and drawn and cell.id not in told:
+        described = drawn if told is None else cell.id in told
+        if drawn and not described:
             yield (
                 f'{place}: say in its option "alt" what the figure shows, for '
                 "those who do not see it"
             )
-        if told is not None and cell.id in told and not drawn:
+        if described and not drawn:
             yield f"{place}: its figure is missing; {AGAIN}"
 
 
@@ -107,15 +108,12 @@ def check(folder: Path, frameworks: Iterable[str]) -> list[str]:
                 f"{folder.name}/{framework}/{path.name}: {problem}"
                 for problem in check_notebook(lesson, framework, path)
             ]
-    names = sources.names(folder / "source")
-    known = {
-        folder / lang / f"{n}.ipynb" for lang in FRAMEWORKS for n in names
-    }
+    names = [f"{name}.ipynb" for name in sources.names(folder / "source")]
+    known = {folder / lang / name for lang in FRAMEWORKS for name in names}
     for path in sorted({*folder.rglob("*.ipynb")} - known):
         if ".ipynb_checkpoints" not in path.parts:
             found.append(
                 f"{path.relative_to(folder.parent).as_posix()}: belongs to no "
-                f"lesson in {folder.name}/source; move it elsewhere or delete "
-                "it"
+                f"lesson in {folder.name}/source; move it away or delete it"
             )
     return found

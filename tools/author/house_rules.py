@@ -61,12 +61,12 @@ def broken(lesson: Lesson) -> Iterator[tuple[Cell, str]]:
             if not tag.startswith(OTHER_TAGS):
                 known = " ".join(FRAMEWORKS)
                 yield cell, f"unknown tag '{tag}'; frameworks are: {known}"
-    for first, *others in lesson.steps:
-        held = [name for cell in (first, *others) for name in cell.frameworks]
+    for step in lesson.steps:
+        held = [name for cell in step for name in cell.frameworks]
         for name in FRAMEWORKS if held else ():
             if held.count(name) != 1:
                 what = f"this step has {held.count(name)} cells for {name}"
-                yield first, f"{what}, expected exactly one per framework"
+                yield step[0], f"{what}, expected exactly one per framework"
     for name in FRAMEWORKS:
         cells = lesson.cells_of(name)
         yield from exercise_rules(cells)
@@ -80,6 +80,8 @@ def prose_rules(cell: Cell) -> Iterator[str]:
     """Yield the rules that a prose cell breaks."""
     if cell.frameworks:
         yield "prose is the same for all: take its tag away"
+    if cell.alt:
+        yield "prose draws no figure: take its option 'alt' away"
     if DIRECTIVE.search(cell.source):
         yield "a raw directive: plain Jupyter would show it so"
 
