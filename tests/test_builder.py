@@ -179,7 +179,7 @@ def test_a_build_executes_and_a_second_one_gives_the_same_bytes(folder, path):
     assert nbformat.read(path, 4).cells[2].outputs[0].text == "42\n"
     path.unlink()
     assert build_one(folder) is None
-    assert path.read_bytes() == first
+    assert path.read_bytes() == first and trusted(path)
 
 
 def test_a_notebook_changed_by_hand_is_left_alone_and_named(folder, path):

@@ -1,6 +1,5 @@
 """Which notebooks Jupyter trusts, and so shows figures of."""
 
-import json
 import os
 import shutil
 import subprocess
@@ -111,20 +110,3 @@ def test_where_nothing_can_be_signed_one_line_says_so(
     trust.published(checkout)
     lines = capfd.readouterr().out.splitlines()
     assert len(lines) == 2 and all("jupyter trust" in line for line in lines)
-
-
-def test_what_a_build_writes_is_trusted_and_no_build_stops_at_that(
-    tmp_path, monkeypatch, capsys
-):
-    figure = HARMLESS | {"application/json": {"dpi": 100.0}}
-    made = nbformat.reads(notebook(figure), as_version=4)
-    monkeypatch.setenv("JUPYTER_DATA_DIR", str(tmp_path / "data"))
-    path = tmp_path / "notebooks" / "numpy" / "01.ipynb"
-    notebooks.put_in_place(made, path)
-    assert trusted(path)
-    path.unlink()
-    (tmp_path / "file").touch()
-    monkeypatch.setenv("JUPYTER_DATA_DIR", str(tmp_path / "file"))
-    notebooks.put_in_place(made, path)
-    assert json.loads(path.read_text())["cells"]
-    assert "may hide" in capsys.readouterr().err

@@ -30,13 +30,11 @@ def stub(source: str) -> str:
     defined = False  # by the statement before
     for node in ast.parse(source).body:
         text = stub_of(node, lines)
-        if not text:
-            continue
-        defines = isinstance(node, ast.FunctionDef | ast.ClassDef)
-        if kept:
+        if text:
+            defines = isinstance(node, ast.FunctionDef | ast.ClassDef)
             kept += "\n\n\n" if defines or defined else "\n"
-        kept, defined = kept + text, defines
-    return kept
+            kept, defined = kept + text, defines
+    return kept.strip("\n")
 
 
 def stub_of(node: ast.stmt, lines: list[str]) -> str:
