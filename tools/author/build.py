@@ -42,13 +42,14 @@ def build_one(job: Job) -> str | None:
 def build(
     frameworks: list[str], beginning: str, force: bool, folder: Path
 ) -> list[str]:
-    """Build the notebooks of frameworks; return what went wrong.
+    """Build the notebooks of frameworks, one per core at a time.
 
     Of all lessons whose names begin so; what was changed by hand is only
-    overwritten by force. The folder holds ``source``, too.
+    overwritten by force. The folder holds ``source``, too. Returned is what
+    went wrong.
     """
     lessons, failures = house_rules.sound(folder / "source", beginning)
-    jobs = []
+    jobs: list[Job] = []
     for framework in frameworks:
         missing = why_missing(framework)
         if missing:
@@ -62,14 +63,9 @@ def build(
                 failures.append(by_hand)
             else:
                 jobs.append((lesson, path))
-    return failures + run(jobs)
-
-
-def run(jobs: list[Job]) -> list[str]:
-    """Build all jobs, one per core at a time; return what went wrong."""
     # The longest first, so that no core waits for it at the end.
-    jobs = sorted(jobs, key=lambda job: -len(job[0].cells))
-    started, failures = time.perf_counter(), []
+    jobs.sort(key=lambda job: -len(job[0].cells))
+    started = time.perf_counter()
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         done = zip(jobs, pool.map(build_one, jobs), strict=True)
         for count, ((_, path), failure) in enumerate(done, 1):
