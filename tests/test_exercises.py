@@ -18,7 +18,7 @@ def pooled(weights, values):
     return weights @ values
 
 
-print(pooled(weights, values))
+answer = pooled(weights, values)
 '''
 STUB = '''\
 from zlib import crc32
@@ -28,7 +28,10 @@ low, high = ..., ...
 
 def pooled(weights, values):
     """Return the weighted average."""
-    return ...'''
+    return ...
+
+
+answer = ...'''
 
 
 def code(tag, source):
