@@ -18,7 +18,7 @@ def pooled(weights, values):
     return weights @ values
 
 
-print(pooled(weights, values))
+answer = pooled(weights, values)
 '''
 STUB = '''\
 from zlib import crc32
@@ -28,44 +28,28 @@ low, high = ..., ...
 
 def pooled(weights, values):
     """Return the weighted average."""
-    return ...'''
-SOURCE = """\
-# 01 Title
-
-### Exercise 1: One
-
-Question.
-
-```{code-cell} ipython3
-:tags: [solution]
-
-secret = 42  # ()
-```
-
-```{code-cell} ipython3
-:tags: [check]
-
-@check
-def exercise_1(secret):
-    assert secret > 41, "more"
-```
-
-+++ {"tags": ["hint"]}
-
-Look there.
-
-+++ {"tags": ["hint"]}
-
-Do that.
-
-+++ {"tags": ["answer"]}
-
-Because.
-"""
+    return ...
 
 
-def test_an_exercise_with_all_its_parts_is_in_order():
-    assert house_rules.problems(sources.parse("01_x", SOURCE)) == []
+answer = ...'''
+
+
+def code(tag, source):
+    return f"```{{code-cell}} ipython3\n:tags: [{tag}]\n\n{source}\n```\n\n"
+
+
+def prose(tag, words):
+    return f'+++ {{"tags": ["{tag}"]}}\n\n{words}\n\n'
+
+
+SOURCE = (
+    "# 01 Title\n\n### Exercise 1: One\n\nQuestion.\n\n"
+    + code("solution", "secret = 42  # ()")
+    + code("check", "@check\ndef exercise_1(secret):\n    assert secret > 41")
+    + prose("hint", "Look there.")
+    + prose("hint", "Do that.")
+    + prose("answer", "Because.")
+)
 
 
 def test_a_stub_keeps_names_shapes_and_signatures_only():
@@ -74,8 +58,9 @@ def test_a_stub_keeps_names_shapes_and_signatures_only():
 
 def test_a_notebook_shows_the_stub_and_folds_hints_and_solution():
     twice = SOURCE + SOURCE.partition("\n\n")[2]  # the second one is seen
-    notebook = sources.parse("01_x", twice).notebook("jax")
-    *_, stub, check, first, second, folded = notebook.cells
+    lesson = sources.parse("01_x", twice)
+    assert house_rules.problems(lesson) == []
+    *_, stub, check, first, second, folded = lesson.notebook("jax").cells
     assert stub.source == "secret = ...  # ()"
     assert "@check" in check.source
     for hint, title, words in [
@@ -90,26 +75,19 @@ def test_a_notebook_shows_the_stub_and_folds_hints_and_solution():
     assert "Because." in folded.source
 
 
-@pytest.mark.parametrize(
-    ("before", "after", "message"),
-    [
-        (":tags: [check]\n", "", "out of place"),
-        ('+++ {"tags": ["answer"]}\n', "+++\n", "has no answer"),
-        ("### Exercise 1: One", "### One", "stands under no exercise"),
-        ("secret = 42  # ()", "print(42)", "nothing to do"),
-        (
-            "Look there.",
-            "```{code-cell}\n1\n```",
-            "a prose cell tagged 'hint'",
-        ),
-        (
-            '+++ {"tags": ["hint"]}\n\nDo that.',
-            "",
-            "expected solution, check, two",
-        ),
-    ],
-)
-def test_a_broken_exercise_is_named(before, after, message):
+BROKEN = {  # what is said: what stands instead of a part
+    "out of place": (":tags: [check]\n", ""),
+    "has no answer": ('+++ {"tags": ["answer"]}\n', "+++\n"),
+    "stands under no exercise": ("### Exercise 1: One", "### One"),
+    "nothing to do": ("secret = 42  # ()", "print(42)"),
+    "a prose cell tagged 'hint'": ("Look there.", "```{code-cell}\n1\n```"),
+    "expected solution, check, two": (prose("hint", "Do that."), ""),
+}
+
+
+@pytest.mark.parametrize("message", BROKEN)
+def test_a_broken_exercise_is_named(message):
+    before, after = BROKEN[message]
     assert before in SOURCE
     lesson = sources.parse("01_x", SOURCE.replace(before, after))
     found = house_rules.problems(lesson)

@@ -26,11 +26,7 @@ EXPONENT = re.compile(r"[_^](?:\{[^}]*\}|.)|\\t?frac\{?\d\}?\{?\d\}?")
 
 def numbers_in(prose):
     """Return the numbers that a prose cell states, as they are written."""
-    marked = {
-        number
-        for words in MARKED.findall(prose)
-        for number in NUMBER.findall(words)
-    }
+    marked = NUMBER.findall(" ".join(MARKED.findall(prose)))
     text = EXPONENT.sub(" ", NO_PROSE.sub(" ", prose))
     text = plain(text.replace("\N{MINUS SIGN}", "-"))
     text = re.sub(r"(?<=[\w)])-(?=\d)", " ", text)  # 5-95: no minus
@@ -46,12 +42,8 @@ def plain(text):
 def vouched_for(number, values):
     """Tell whether one of the values, rounded as the prose does, is it."""
     digits = len(number.partition("e")[0].partition(".")[2])
-    if "e" in number:
-        return any(
-            f"{value:.{digits}e}" == f"{float(number):.{digits}e}"
-            for value in values
-        )
-    return any(round(value, digits) == float(number) for value in values)
+    form = f".{digits}{'e' if 'e' in number else 'f'}"
+    return any(float(f"{v:{form}}") == float(number) for v in values)
 
 
 @cache
@@ -60,46 +52,46 @@ def exercises_of(name):
     return list(wrong_answers.exercises_of(name, "numpy"))
 
 
-def printed_by(name):
-    """Return {cell id: what it prints}, as stored; solutions are run here."""
+@cache
+def numbers_shown(name):
+    """Return {cell id: the numbers that it prints, sets or asserts}.
+
+    What is printed is stored in the notebook; solutions are run here.
+    """
     path = sources.NOTEBOOKS / "numpy" / f"{name}.ipynb"
-    found = {
+    printed = {
         cell.id: "".join(out.get("text", "") for out in cell.outputs)
         for cell in nbformat.read(path, as_version=4).cells
         if cell.cell_type == "code"
     }
-    ids = {cell.source: cell.id for cell in sources.read(name).cells}
+    cells = [
+        c for c in sources.read(name).cells_of("numpy") if c.kind == "code"
+    ]
+    ids = {cell.source: cell.id for cell in cells}
     for _, solutions, check, names in exercises_of(name):
         names = dict(names)
         for source in solutions:
-            found[ids[source]] = execute(source, names, "answer")
-        found[ids[check]] = wrong_answers.said_of(check, names)
-        assert found[ids[check]].endswith(": right.\n")
-    return found
-
-
-@cache
-def numbers_shown(name):
-    """Return {cell id: the numbers that it prints, sets or asserts}."""
-    found = {
-        key: [float(number) for number in NUMBER.findall(plain(printed))]
-        for key, printed in printed_by(name).items()
+            printed[ids[source]] = execute(source, names, "answer")
+        printed[ids[check]] = wrong_answers.said_of(check, names)
+        assert printed[ids[check]].endswith(": right.\n")
+    return {
+        cell.id: [
+            *map(float, NUMBER.findall(plain(printed[cell.id]))),
+            *constants(ast.parse(cell.source)),
+        ]
+        for cell in cells
     }
-    for cell in sources.read(name).cells_of("numpy"):
-        if cell.kind == "code":
-            found[cell.id] += constants(ast.parse(cell.source))
-    return found
 
 
 def constants(node):
     """Yield the numbers in code; those that only steer it are left out."""
-    steers = isinstance(node, ast.Subscript) or (
-        isinstance(node, ast.Call) and ast.unparse(node.func) == "range"
-    )
-    if isinstance(node, ast.keyword):
-        steers = node.arg in ("axis", "dim", "figsize", "keepdims")
-    if steers:
-        return
+    match node:
+        case (
+            ast.Subscript()
+            | ast.Call(func=ast.Name(id="range"))
+            | ast.keyword(arg="axis" | "dim" | "figsize" | "keepdims")
+        ):
+            return
     if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
         for value in constants(node.operand):
             yield -value
@@ -122,49 +114,31 @@ def test_every_number_in_the_prose_is_printed_or_used_by_a_cell(name):
     assert not missing, "no cell vouches for: " + "; ".join(missing)
 
 
-@pytest.mark.parametrize(
-    ("prose", "found"),
-    [
-        ("It falls to 0.38, in 20 steps.", ["0.38", "20"]),
-        ("from -45.92 to 25 600", ["-45.92", "25600"]),
-        ("at $w = 4.12$ and $x^2$, `n = 7`, lesson 03", ["4.12"]),
-        ("In the 1890s. <!-- unmeasured: 1890 (a date) -->", []),
-        ("In 1964 he said 4. <!-- unmeasured: 1964 -->", ["4"]),
-        ("$$y = 2 x$$ says 004", []),
-    ],
-)
-def test_numbers_are_found_in_prose_unless_marked(prose, found):
-    assert numbers_in(prose) == found
+def test_numbers_are_found_in_prose_unless_marked():
+    prose = """It falls to 0.38, from -45.92 to 25 600, at $w = 4.12$, $x^2$,
+        `n = 7`, lesson 03. In 1964 he said 4. <!-- unmeasured: 1964 -->
+        $$y = 2 x$$ says 004."""
+    assert numbers_in(prose) == ["0.38", "-45.92", "25600", "4.12", "4"]
 
 
 LINK = re.compile(r"\[([^]]*)\]\(\.\./numpy/(\w+)\.ipynb#cell-id=([\w-]+)\)")
 
 
-def statements():
-    """Return the rows of the page about the sources, cell by cell."""
+def test_what_is_said_of_a_source_is_shown_by_the_linked_cells():
     page = sources.SOURCE / "what_the_sources_get_wrong.md"
     lines = page.read_text().splitlines()
     rows = [line.strip("|").split("|") for line in lines if line[:2] == "| "]
-    return [[cell.strip() for cell in row] for row in rows[1:]]
-
-
-def test_the_sources_page_has_all_known_statements():
-    assert len(statements()) >= 14
-    for who, *_ in statements():
-        assert re.match(r"00[0-4](, 00[0-4])*( \(|$)", who), who
-
-
-@pytest.mark.parametrize("row", statements(), ids=lambda row: row[1][:40])
-def test_what_is_said_of_a_source_is_shown_by_the_linked_cells(row):
-    _, _, true, where = row
-    links, shown = LINK.findall(where), []
-    assert links and not LINK.sub("", where).strip(", ")
-    for words, name, cell_id in links:
-        cells = {cell.id: cell for cell in sources.read(name).cells}
-        assert words == f"{name[:2]} {cells[cell_id].heading}"
-        shown += numbers_shown(name)[cell_id]
-    missing = [n for n in numbers_in(true) if not vouched_for(n, shown)]
-    assert not missing, f"not shown by the linked cells: {missing}"
+    assert len(rows) > 14
+    for who, said, true, where in rows[1:]:
+        assert re.match(r"00[0-4](, 00[0-4])*( \(|$)", who.strip()), who
+        links, shown = LINK.findall(where), []
+        assert links and not LINK.sub("", where).strip(", ")
+        for words, name, cell_id in links:
+            cells = {cell.id: cell for cell in sources.read(name).cells}
+            assert words == f"{name[:2]} {cells[cell_id].heading}"
+            shown += numbers_shown(name)[cell_id]
+        missing = [n for n in numbers_in(true) if not vouched_for(n, shown)]
+        assert not missing, f"not shown by what is linked to {said}"
 
 
 @pytest.mark.parametrize("name", sources.names())
@@ -188,32 +162,26 @@ def test_a_lesson_opens_and_ends_as_readers_expect(name):
 # What the self-checks say
 
 
-def unjust(name, frameworks=()):
-    """Return what a lesson's checks say of answers, where that is not fair.
+JUDGED = [(name, False) for name in sources.names() if name[1] in "125"]
+JUDGED += [
+    pytest.param(name, True, marks=pytest.mark.slow)
+    for name in sources.names()
+]
 
-    The checks are NumPy's; the answers are its arrays and the frameworks'.
-    """
+
+@pytest.mark.parametrize(("name", "in_all"), JUDGED)
+def test_checks_take_right_answers_in_any_form_and_tell_others_in_words(
+    name, in_all
+):
+    """The checks are NumPy's; the answers, its arrays or all frameworks'."""
+    frameworks = [n for n in FRAMEWORKS if in_all and not why_missing(n)]
     families = "form", "nonsense"
     found = list(wrong_answers.judge(name, "numpy", families, frameworks))
     asked = [c for c in sources.read(name).cells if "check" in c.tags]
     for family in families:
         judged = {one.exercise for one in found if one.family == family}
         assert len(judged) == len(asked)
-    return [one for one in found if not one.is_just()]
-
-
-@pytest.mark.parametrize("number", ["01", "02", "05"])
-def test_checks_take_right_answers_in_any_form_and_tell_others_in_words(
-    number,
-):
-    (name,) = [n for n in sources.names() if n.startswith(number)]
-    assert not unjust(name)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("name", sources.names())
-def test_checks_judge_the_arrays_of_all_frameworks_alike(name):
-    assert not unjust(name, [n for n in FRAMEWORKS if not why_missing(n)])
+    assert not [one for one in found if not one.is_just()]
 
 
 def test_a_fault_in_a_solution_is_planted_and_refused():

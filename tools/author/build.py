@@ -32,46 +32,40 @@ def build_one(job: Job) -> str | None:
     for cell in notebook.cells:
         for output in cell.get("outputs", []):
             if output.get("name") == "stderr":
-                return f"cell {cell.id} printed on stderr: {output.text}"
+                named = notebooks.named(cell)
+                return f"{named} printed on stderr: {output.text}"
     notebooks.tidy(notebook)
     notebooks.put_in_place(notebook, path)
     return None
 
 
 def build(
-    frameworks: list[str],
-    beginning: str = "",
-    force: bool = False,
-    folder: Path = sources.NOTEBOOKS,
+    frameworks: list[str], beginning: str, force: bool, folder: Path
 ) -> list[str]:
-    """Build the notebooks of frameworks; return what went wrong.
+    """Build the notebooks of frameworks, one per core at a time.
 
     Of all lessons whose names begin so; what was changed by hand is only
-    overwritten by force. The folder holds ``source``, too.
+    overwritten by force. The folder holds ``source``, too. Returned is what
+    went wrong.
     """
-    for reason in filter(None, map(why_missing, frameworks)):
-        print(f"skipped: {reason}")
-    frameworks = [name for name in frameworks if not why_missing(name)]
     lessons, failures = house_rules.sound(folder / "source", beginning)
-    jobs = []
-    for lesson in lessons:
-        for framework in frameworks:
+    jobs: list[Job] = []
+    for framework in frameworks:
+        missing = why_missing(framework)
+        if missing:
+            print(f"skipped: {missing}")
+            continue
+        for lesson in lessons:
             path = folder / framework / f"{lesson.name}.ipynb"
-            by_hand = notebooks.changed_by_hand(
-                path, lesson.notebook(framework)
-            )
+            new = lesson.notebook(framework)
+            by_hand = notebooks.changed_by_hand(path, new)
             if by_hand and not force:
                 failures.append(by_hand)
             else:
                 jobs.append((lesson, path))
-    return failures + run(jobs)
-
-
-def run(jobs: list[Job]) -> list[str]:
-    """Build all jobs, one per core at a time; return what went wrong."""
     # The longest first, so that no core waits for it at the end.
-    jobs = sorted(jobs, key=lambda job: -len(job[0].cells))
-    started, failures = time.perf_counter(), []
+    jobs.sort(key=lambda job: -len(job[0].cells))
+    started = time.perf_counter()
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         done = zip(jobs, pool.map(build_one, jobs), strict=True)
         for count, ((_, path), failure) in enumerate(done, 1):

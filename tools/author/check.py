@@ -6,36 +6,29 @@ completely: counts 1..n, no error, nothing on stderr, a figure where one is
 described. Whether outputs are right is for the re-execution (`make nbval`).
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Set
 from pathlib import Path
 
 import nbformat
 from nbformat import NotebookNode
 
 from tools.author import house_rules, sources
+from tools.author.notebooks import named
 from tools.frameworks import FRAMEWORKS
 
 MOST_BYTES = 300_000
 AGAIN = "run: make notebooks"
 
 
-def first_line(cell: NotebookNode) -> str:
-    """Return what a person recognizes a cell by."""
-    return (cell.source.splitlines() or [""])[0]
-
-
 def compare_cells(
     notebook: NotebookNode, generated: NotebookNode
 ) -> Iterator[str]:
     """Yield where a notebook's cells are not those that the source gives."""
-    pairs = zip(notebook.cells, generated.cells, strict=False)
-    for number, (found, right) in enumerate(pairs, 1):
+    for found, right in zip(notebook.cells, generated.cells, strict=False):
         for what in ("cell_type", "id", "source", "metadata"):
             if found.get(what) != right.get(what):
-                yield (
-                    f'cell {number} ({right.id}, "{first_line(right)}"): '
-                    f"its {what} is not what the source gives; {AGAIN}"
-                )
+                changed = f"its {what} is not what the source gives"
+                yield f"{named(right)}: {changed}; {AGAIN}"
                 return  # what follows is mostly the same fault again
     counts = len(notebook.cells), len(generated.cells)
     if counts[0] != counts[1]:
@@ -46,11 +39,17 @@ def compare_cells(
             yield f"its {what} is not what the source gives; {AGAIN}"
 
 
-def executed(notebook: NotebookNode) -> Iterator[str]:
-    """Yield where a notebook was not executed completely, and cleanly."""
+def executed(
+    notebook: NotebookNode, told: Set[str] | None = None
+) -> Iterator[str]:
+    """Yield where a notebook was not executed completely, and cleanly.
+
+    Figures must be in the cells whose ids are told, and in no others; None:
+    in any.
+    """
     code = [cell for cell in notebook.cells if cell.cell_type == "code"]
     for count, cell in enumerate(code, 1):
-        place = f'cell {cell.get("id")} ("{first_line(cell)}")'
+        place = named(cell)
         if cell.execution_count != count:
             yield (
                 f"{place}: execution count {cell.execution_count}, expected "
@@ -60,23 +59,17 @@ def executed(notebook: NotebookNode) -> Iterator[str]:
             yield f"{place}: holds an error; mend the source, then {AGAIN}"
         if any(output.get("name") == "stderr" for output in cell.outputs):
             yield f"{place}: printed on stderr; mend the source, then {AGAIN}"
-
-
-def pictures(
-    notebook: NotebookNode, cells: list[sources.Cell]
-) -> Iterator[str]:
-    """Yield where a figure has no text in its source, or a text no figure."""
-    told = {cell.id for cell in cells if cell.alt}
-    for cell in notebook.cells:
-        place = f'cell {cell.id} ("{first_line(cell)}")'
-        shown = [output.get("data", {}) for output in cell.get("outputs", [])]
-        drawn = any("image/svg+xml" in data for data in shown)
-        if drawn and cell.id not in told:
+        drawn = any(
+            "image/svg+xml" in output.get("data", {})
+            for output in cell.outputs
+        )
+        described = drawn if told is None else cell.id in told
+        if drawn and not described:
             yield (
                 f'{place}: say in its option "alt" what the figure shows, for '
                 "those who do not see it"
             )
-        if cell.id in told and not drawn:
+        if described and not drawn:
             yield f"{place}: its figure is missing; {AGAIN}"
 
 
@@ -94,30 +87,14 @@ def check_notebook(
         reason = (str(error).splitlines() or ["?"])[0]
         yield f"not a readable notebook ({reason}); {AGAIN} FORCE=1"
         return
+    told = {cell.id for cell in lesson.cells_of(framework) if cell.alt}
     differences = list(compare_cells(notebook, lesson.notebook(framework)))
-    yield from differences or executed(notebook)
-    if not differences:
-        yield from pictures(notebook, lesson.cells_of(framework))
+    yield from differences or executed(notebook, told)
     if path.stat().st_size > MOST_BYTES:
         yield f"{path.stat().st_size} bytes, expected at most {MOST_BYTES}"
 
 
-def strangers(folder: Path) -> Iterator[str]:
-    """Yield notebooks that belong to no lesson, and half-written files."""
-    names = sources.names(folder / "source")
-    known = {f"{lang}/{name}.ipynb" for lang in FRAMEWORKS for name in names}
-    for path in sorted(folder.rglob("*.ipynb")):
-        inside = path.relative_to(folder).as_posix()
-        if inside not in known and ".ipynb_checkpoints" not in path.parts:
-            yield (
-                f"{folder.name}/{inside}: belongs to no lesson in "
-                f"{folder.name}/source; move it elsewhere or delete it"
-            )
-
-
-def check(
-    folder: Path = sources.NOTEBOOKS, frameworks: Iterable[str] = FRAMEWORKS
-) -> list[str]:
+def check(folder: Path, frameworks: Iterable[str]) -> list[str]:
     """List everything that is wrong with the sources and the notebooks.
 
     The folder holds ``source`` and the frameworks' folders. Each message names
@@ -131,4 +108,12 @@ def check(
                 f"{folder.name}/{framework}/{path.name}: {problem}"
                 for problem in check_notebook(lesson, framework, path)
             ]
-    return found + list(strangers(folder))
+    names = [f"{name}.ipynb" for name in sources.names(folder / "source")]
+    known = {folder / lang / name for lang in FRAMEWORKS for name in names}
+    for path in sorted({*folder.rglob("*.ipynb")} - known):
+        if ".ipynb_checkpoints" not in path.parts:
+            found.append(
+                f"{path.relative_to(folder.parent).as_posix()}: belongs to no "
+                f"lesson in {folder.name}/source; move it away or delete it"
+            )
+    return found

@@ -7,11 +7,6 @@ after the check each hint, folded, and the solution's code with the answer.
 """
 
 import ast
-from dataclasses import replace
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from tools.author.sources import Cell
 
 FORM = "solution, check, two hints, answer"  # what an exercise is made of
 HINTS = "A first hint", "A second hint"
@@ -35,13 +30,11 @@ def stub(source: str) -> str:
     defined = False  # by the statement before
     for node in ast.parse(source).body:
         text = stub_of(node, lines)
-        if not text:
-            continue
-        defines = isinstance(node, ast.FunctionDef | ast.ClassDef)
-        if kept:
+        if text:
+            defines = isinstance(node, ast.FunctionDef | ast.ClassDef)
             kept += "\n\n\n" if defines or defined else "\n"
-        kept, defined = kept + text, defines
-    return kept
+            kept, defined = kept + text, defines
+    return kept.strip("\n")
 
 
 def stub_of(node: ast.stmt, lines: list[str]) -> str:
@@ -77,22 +70,3 @@ def folded(title: str, *parts: str) -> str:
     """Return prose of which only the title is seen until it is opened."""
     text = "\n\n".join(part.strip() for part in parts)
     return FOLDED.format(title=title, text=text)
-
-
-def for_learners(cells: "list[Cell]") -> "list[Cell]":
-    """Return a framework's cells as its notebook shows them."""
-    shown, solutions, titles = [], [], iter(HINTS)
-    for cell in cells:
-        source, tags = cell.source, cell.tags
-        if "solution" in tags:
-            solutions.append(f"```python\n{source}\n```")
-            source, tags = stub(source), ["stub"]
-        elif "check" in tags:
-            titles = iter(HINTS)
-        elif "hint" in tags:
-            source = folded(next(titles, HINTS[-1]), source)
-        elif "answer" in tags:
-            source = folded("Solution", *solutions, source)
-            tags, solutions = ["solution"], []
-        shown.append(replace(cell, source=source, tags=tags))
-    return shown

@@ -29,17 +29,16 @@ class Generated(Store):
         """Refuse a notebook that is not what its source gives."""
         if not is_generated(path):
             return None
-        try:
-            lesson = sources.read(path.stem, path.parents[1] / "source")
-            generated = lesson.notebook(path.parent.name)
-        except sources.LessonError as error:
-            return str(error)
+        source = path.parents[1] / "source"
+        lessons, found = house_rules.sound(source, path.stem)
+        if found:
+            return found[0]
+        generated = lessons[0].notebook(path.parent.name)
         by_hand = notebooks.changed_by_hand(path, generated)
         if by_hand:
             return by_hand
         notebook = nbformat.read(path, as_version=4)
-        different = check.compare_cells(notebook, generated)
-        return next(iter([*house_rules.problems(lesson), *different]), None)
+        return next(check.compare_cells(notebook, generated), None)
 
     def write(self, path: Path, text: str) -> None:
         """Write it as a build does, with its mark."""

@@ -61,22 +61,27 @@ def broken(lesson: Lesson) -> Iterator[tuple[Cell, str]]:
             if not tag.startswith(OTHER_TAGS):
                 known = " ".join(FRAMEWORKS)
                 yield cell, f"unknown tag '{tag}'; frameworks are: {known}"
-    for first, *others in lesson.steps:
-        held = [name for cell in (first, *others) for name in cell.frameworks]
+    for step in lesson.steps:
+        held = [name for cell in step for name in cell.frameworks]
         for name in FRAMEWORKS if held else ():
             if held.count(name) != 1:
                 what = f"this step has {held.count(name)} cells for {name}"
-                yield first, f"{what}, expected exactly one per framework"
+                yield step[0], f"{what}, expected exactly one per framework"
     for name in FRAMEWORKS:
-        yield from exercise_rules(lesson.cells_of(name))
-        for cell in crowded(lesson.cells_of(name)):
-            yield cell, "the third code cell in a row: put prose between them"
+        cells = lesson.cells_of(name)
+        yield from exercise_rules(cells)
+        for three in zip(cells, cells[1:], cells[2:], strict=False):
+            if all(cell.kind == "code" for cell in three):
+                what = "the third code cell in a row: put prose between them"
+                yield three[2], what
 
 
 def prose_rules(cell: Cell) -> Iterator[str]:
     """Yield the rules that a prose cell breaks."""
     if cell.frameworks:
         yield "prose is the same for all: take its tag away"
+    if cell.alt:
+        yield "prose draws no figure: take its option 'alt' away"
     if DIRECTIVE.search(cell.source):
         yield "a raw directive: plain Jupyter would show it so"
 
@@ -99,15 +104,6 @@ def code_rules(cell: Cell) -> Iterator[str]:
     longest, most = max(map(len, lines)), sources.MOST_COLUMNS
     if longest > most:
         yield f"{longest} columns, expected at most {most}"
-
-
-def crowded(cells: list[Cell]) -> Iterator[Cell]:
-    """Yield each third code cell that has no prose before it."""
-    row = 0
-    for cell in cells:
-        row = row + 1 if cell.kind == "code" else 0
-        if row == 3:
-            yield cell
 
 
 def exercise_rules(cells: list[Cell]) -> Iterator[tuple[Cell, str]]:

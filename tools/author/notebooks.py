@@ -24,15 +24,10 @@ def content_hash(notebook: NotebookNode) -> str:
 
     Outputs are not part of it: running a notebook is no edit.
     """
-    cells = [
-        [
-            cell.cell_type,
-            cell.source,
-            cell.metadata.get("tags", []),
-            cell.get("attachments", {}),
-        ]
-        for cell in notebook.cells
-    ]
+    cells = []
+    for cell in notebook.cells:
+        kept = cell.metadata.get("tags", []), cell.get("attachments", {})
+        cells.append([cell.cell_type, cell.source, *kept])
     return hashlib.sha256(json.dumps(cells).encode()).hexdigest()
 
 
@@ -41,29 +36,21 @@ def marks(path: Path) -> Path:
     return path.parents[2] / "build" / "written"
 
 
-def is_ours(path: Path, generated: NotebookNode) -> bool:
-    """Tell whether a notebook holds nothing that a build cannot bring back.
-
-    That is so when its cells are those that the source gives now, those of
-    the last commit, or those that an earlier build wrote here.
-    """
-    notebook = trust.read(path.read_bytes())
-    if notebook is None:  # not a notebook any more: not our own writing
-        return False
-    found = content_hash(notebook)
-    if found == content_hash(generated) or (marks(path) / found).exists():
-        return True
-    committed = map(trust.read, trust.committed(path.parent, name=path.name))
-    return found in map(content_hash, filter(None, committed))
-
-
 def changed_by_hand(path: Path, generated: NotebookNode) -> str | None:
     """Say that a build would destroy somebody's work, and the remedy.
 
-    None where the notebook that the source gives may be put in its place.
+    None when the cells are those that the source gives now, those of the last
+    commit, or those that an earlier build wrote here.
     """
-    if not path.exists() or is_ours(path, generated):
+    if not path.exists():
         return None
+    committed = map(trust.read, trust.committed(path.parent, name=path.name))
+    ours = map(content_hash, [generated, *filter(None, committed)])
+    notebook = trust.read(path.read_bytes())
+    if notebook is not None:  # else it is no more our own writing
+        found = content_hash(notebook)
+        if found in ours or (marks(path) / found).exists():
+            return None
     folder = path.parents[1]
     return BY_HAND.format(
         path=path.relative_to(folder.parent),
@@ -108,14 +95,18 @@ def put_in_place(
     trust.sign([text], before)
 
 
+def named(cell: NotebookNode) -> str:
+    """Return what a person recognizes a cell by."""
+    first = (cell.source.splitlines() or [""])[0]
+    return f'cell {cell.get("id")} ("{first}")'
+
+
 def explain(error: Exception, notebook: NotebookNode) -> str:
     """Say in a few lines which cell failed, and how."""
     for cell in notebook.cells:
         for output in cell.get("outputs", []):
             if output.output_type == "error":
-                first = cell.source.splitlines()[0]
-                message = f"{output.ename}: {output.evalue}"
-                return f'cell {cell.id} ("{first}"): {message}'
+                return f"{named(cell)}: {output.ename}: {output.evalue}"
     return f"{type(error).__name__}: {error}"
 
 

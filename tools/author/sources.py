@@ -9,7 +9,7 @@ import json
 import re
 import tomllib
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import jupytext
@@ -99,15 +99,27 @@ class Cell:
 
 @dataclass
 class Lesson:
-    """A lesson: its name (``02_attention_pooling``) and its cells.
-
-    A step is the variants of a cell, one or more for each framework, or one
-    cell that all share.
-    """
+    """A lesson: its name (``02_attention_pooling``) and its cells."""
 
     name: str
     cells: list[Cell]
-    steps: list[list[Cell]] = field(default_factory=list)
+
+    @property
+    def steps(self) -> list[list[Cell]]:
+        """The variants of a cell, for each framework, or one for all.
+
+        Tagged neighbours are one step; what follows a complete one opens the
+        next.
+        """
+        steps: list[list[Cell]] = []
+        held: set[str] = set()  # frameworks of the step that is open
+        for cell in self.cells:
+            if not cell.frameworks or held in (set(), set(FRAMEWORKS)):
+                steps.append([])
+                held = set()
+            steps[-1].append(cell)
+            held |= set(cell.frameworks)
+        return steps
 
     def cells_of(self, framework: str) -> list[Cell]:
         """Return the cells of one framework, in order, with solutions."""
@@ -120,9 +132,7 @@ class Lesson:
     def notebook(self, framework: str, linked: bool = True) -> NotebookNode:
         """Return the framework's notebook (nbformat 4.5), not executed.
 
-        Args:
-            framework: a key of ``FRAMEWORKS``.
-            linked: below the title stand links to the other frameworks'.
+        Links to the other frameworks' stand below the title if asked for.
         """
         if framework not in FRAMEWORKS:
             raise ValueError(
@@ -130,7 +140,7 @@ class Lesson:
                 f"got {framework!r}"
             )
         cells = [new_code_cell(alone(framework, published()), id=ALONE_ID)]
-        for cell in exercises.for_learners(self.cells_of(framework)):
+        for cell in for_learners(self.cells_of(framework)):
             new = new_code_cell if cell.kind == "code" else new_markdown_cell
             tags = {"tags": cell.tags} if cell.tags else {}
             cells.append(new(cell.source, id=cell.id, metadata=tags))
@@ -142,6 +152,27 @@ class Lesson:
         return new_notebook(
             cells=cells, metadata=METADATA, nbformat=4, nbformat_minor=5
         )
+
+
+def for_learners(cells: list[Cell]) -> list[Cell]:
+    """Return a framework's cells as its notebook shows them."""
+    shown, solutions, titles = [], [], iter(exercises.HINTS)
+    for cell in cells:
+        source, tags = cell.source, cell.tags
+        if "solution" in tags:
+            solutions.append(f"```python\n{source}\n```")
+            source, tags = exercises.stub(source), ["stub"]
+        elif "check" in tags:
+            titles = iter(exercises.HINTS)
+        elif "hint" in tags:
+            source = exercises.folded(
+                next(titles, exercises.HINTS[-1]), source
+            )
+        elif "answer" in tags:
+            source = exercises.folded("Solution", *solutions, source)
+            tags, solutions = ["solution"], []
+        shown.append(replace(cell, source=source, tags=tags))
+    return shown
 
 
 def siblings(name: str, framework: str) -> str:
@@ -174,10 +205,8 @@ def published() -> tuple[str, str] | None:
 def alone(name: str, wheel: tuple[str, str] | None = None) -> str:
     """Return code that says what a notebook lacks where it is opened alone.
 
-    Args:
-        name: a key of ``FRAMEWORKS``.
-        wheel: address and SHA-256 of a wheel to install, or None: a name that
-            nobody has published could be anybody's.
+    It installs the wheel at an address, with that SHA-256; without one it
+    installs nothing: a name that nobody has published could be anybody's.
     """
     needed = json.dumps(["d2lmini", FRAMEWORKS[name].module])
     does, install = "says what it lacks", ""
@@ -197,7 +226,7 @@ def read(name: str, source: Path = SOURCE) -> Lesson:
     """Read one lesson, by its file's name without ending.
 
     Raises:
-        LessonError: when the file is missing or is not a MyST notebook.
+        LessonError: the file is missing, or is not a MyST notebook.
     """
     path = source / f"{name}.md"
     if not path.exists():
@@ -219,8 +248,7 @@ def parse(name: str, text: str) -> Lesson:
     lesson = Lesson(name, [])
     position, heading = 0, name
     for raw in notebook.cells:
-        found = text.find(raw.source, position) if raw.source else -1
-        position = max(position, found)
+        position = max(position, text.find(raw.source, position))
         tags = raw.metadata.get("tags", [])
         is_code = raw.cell_type == "code"
         headings = [] if is_code else headings_of(raw.source)
@@ -240,7 +268,6 @@ def parse(name: str, text: str) -> Lesson:
             )
         )
         heading = [heading, *headings][-1]  # what follows stands below it
-    lesson.steps = group_steps(lesson.cells)
     ids: Counter[str] = Counter()
     for first, *variants in lesson.steps:
         slug = re.sub(r"[^a-z0-9]+", "-", first.heading.lower()).strip("-")
@@ -258,16 +285,3 @@ def headings_of(markdown: str) -> list[str]:
     """Return the headings in a prose cell, code fences left out."""
     outside = re.sub(r"^```.*?^```", "", markdown, flags=re.M | re.S)
     return re.findall(r"^#{1,6} +(.*\S)", outside, re.MULTILINE)
-
-
-def group_steps(cells: list[Cell]) -> list[list[Cell]]:
-    """Group tagged neighbours; what follows a complete step opens the next."""
-    steps: list[list[Cell]] = []
-    held: set[str] = set()  # frameworks of the step that is open
-    for cell in cells:
-        if not cell.frameworks or held in (set(), set(FRAMEWORKS)):
-            steps.append([])
-            held = set()
-        steps[-1].append(cell)
-        held |= set(cell.frameworks)
-    return steps

@@ -56,10 +56,8 @@ def read(text: str | bytes) -> NotebookNode | None:
 def sign(texts: Iterable[str | bytes], before: str | None = None) -> None:
     """Sign notebooks for this user; where that fails, say so and go on.
 
-    Args:
-        texts: of notebooks; what is broken is passed over.
-        before: of the notebook that they are made from, if not all of them
-            was executed now: it must be trusted already.
+    What is broken is passed over. If not all of it was executed now, the
+    notebook that it is made of (``before``) must be trusted already.
     """
     data = Path(jupyter_data_dir())
     try:
