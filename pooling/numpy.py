@@ -45,7 +45,7 @@ def attention_pooling(
             sum might.
     """
     dtype, *arrays = as_arrays(queries, keys, values, w)
-    x = shared.Sorted(np, arrays[:3], arrays, np.asarray)
+    x = shared.Sorted(np, np.asarray, *arrays)
     return x.average().astype(dtype)
 
 
@@ -63,7 +63,7 @@ def pooling_gradients(
     infinite or NaN where they are beyond the type.
     """
     _, *arrays = as_arrays(queries, keys, values, w)
-    x = shared.Sorted(np, arrays[:3], arrays, np.asarray)
+    x = shared.Sorted(np, np.asarray, *arrays)
     g = shared.array("grad", grad)
     shared.expect(g.shape == x.shape, "grad", f"shape {x.shape}", g.shape)
     return x.slopes(shared.fit("grad", g, x.k.dtype.name))

@@ -23,7 +23,7 @@ def _sorted(*given: torch.Tensor) -> shared.Sorted:
         ) from error
     device = given[0].device
     move = lambda x: torch.from_numpy(x).to(device)  # noqa: E731
-    return shared.Sorted(torch, given[:3], seen[:4], move)
+    return shared.Sorted(torch, move, *seen[:4])
 
 
 class _Function(torch.autograd.Function):

@@ -13,7 +13,7 @@ found, nothing overflows, and no two large numbers are subtracted, so that it
 does not matter where zero is, either.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from numbers import Real
 from typing import Any
 
@@ -156,6 +156,14 @@ def check(
             raise ValueError(f"{came}, whose square is no finite number")
 
 
+def places(lib: Any, q: Any, k: Any) -> Any:
+    """Return where in the rising keys, (n,), each query's nearest is, (m,)."""
+    right = lib.minimum(lib.searchsorted(k, q), len(k) - 1)
+    left = lib.maximum(right - 1, 0)
+    # No absolute values: far outside they would round to a tie.
+    return lib.where(q - k[left] <= k[right] - q, left, right)
+
+
 def plan(
     queries: np.ndarray, keys: np.ndarray, w: float
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, list[tuple]]:
@@ -169,10 +177,7 @@ def plan(
     by_query, by_key = np.argsort(queries), np.argsort(keys)
     q = queries[by_query].astype("float64")
     k = keys[by_key].astype("float64")
-    right = np.minimum(np.searchsorted(k, q), len(k) - 1)
-    left = np.maximum(right - 1, 0)
-    # No absolute values: far outside they would round to a tie.
-    nearest = np.where(q - k[left] <= k[right] - q, left, right)
+    nearest = places(np, q, k)
     with np.errstate(divide="ignore", over="ignore"):  # w = 0: every key
         width = np.sqrt(2 * CUT[keys.dtype.name]) / abs(np.float64(w))
         reach = np.hypot(q - k[nearest], width)
@@ -198,30 +203,26 @@ class Sorted:
     """The checked and sorted input, and what is made of it, block by block.
 
     It is written in what NumPy and PyTorch, one of which is ``lib``, share.
-    ``move`` makes an array of NumPy the lib's, where the input is.
+    ``move`` makes an array of NumPy the lib's, on the device of the input.
     """
 
     def __init__(
-        self,
-        lib: Any,
-        given: Sequence[Any],  # queries, keys, values of the lib
-        seen: Sequence[np.ndarray],  # they and w in NumPy
-        move: Callable[[np.ndarray], Any],
+        self, lib: Any, move: Callable[[np.ndarray], Any], *arrays: np.ndarray
     ) -> None:
-        """Check the input, sort it, and plan the blocks."""
-        check(*seen)
-        self.lib, (q, k, v) = lib, given
-        dtype, w = seen[1].dtype, seen[3].item()
-        most = float(np.finfo(dtype).max)  # w beyond means the nearest key
-        self.w = min(max(w, -most), most)
+        """Check queries, keys, values and w, sort them, plan the blocks."""
+        check(*arrays)
+        q, k, v, w = arrays
+        most = float(np.finfo(k.dtype).max)  # w beyond means the nearest key
+        self.w = min(max(w.item(), -most), most)
         self.square = min(self.w * self.w, most)
-        *orders, self.plan = plan(seen[0], seen[1], w)
-        self.by_query, self.by_key, nearest = map(move, orders)
-        self.q, self.k = q[self.by_query, None], k[self.by_key]  # (m, 1), (n,)
-        self.nearest = self.k[nearest, None]
         self.shape = len(q), *v.shape[1:]  # of the result
-        self.v = v[self.by_key].reshape(len(k), -1)  # (n, columns)
-        self.empty = lambda *shape: move(np.empty(shape, dtype))
+        by_query, by_key, nearest, self.plan = plan(q, k, w.item())
+        q, k, v = q[by_query, None], k[by_key], v[by_key].reshape(len(k), -1)
+        self.by_query, self.by_key = move(by_query), move(by_key)
+        self.q, self.k, self.v = move(q), move(k), move(v)
+        self.nearest = move(k[nearest, None])
+        self.lib = lib
+        self.empty = lambda *shape: move(np.empty(shape, k.dtype))
 
     def blocks(self) -> Iterator[tuple]:
         """Yield rows, near, kernel values, excess of squares, ``k - k0``."""
