@@ -30,8 +30,7 @@ def _grid(
     w: float, width: float, tolerance: float, cells: int | None
 ) -> tuple[int, int]:
     """Choose the cells, and a length for the FFT so that none wraps round."""
-    needed = 2 + w * width * (1.15 / 4 * USUAL / tolerance) ** 0.5
-    needed = cells or needed
+    needed = cells or 2 + w * width * (1.15 / 4 * USUAL / tolerance) ** 0.5
     if needed > MOST_CELLS:
         raise ValueError(
             f"w, keys: w * range = {w * width:.4g} needs {needed:.3g} cells "
@@ -57,15 +56,9 @@ def binned_pooling(
     + cells); and for queries that the grid is not good enough for, those of
     `attention_pooling`, which has the other arguments and errors.
 
-    Args:
-        queries: see there.
-        keys: see there.
-        values: see there.
-        w: see there.
-        tolerance: how far the result may be off, as a part of each column's
-            largest minus smallest value; more than 0 and less than 1.
-        cells: the number of grid points, from 2; None for as many as the
-            tolerance needs, in proportion to w * range / sqrt(tolerance).
+    The tolerance, between 0 and 1, is how far the result may be off, as a part
+    of each column's largest minus smallest value. Grid points, from 2, are as
+    many as that needs, in proportion to w * range / sqrt(tolerance).
 
     Raises:
         ValueError: also for a product of w and the keys' range that needs more

@@ -15,15 +15,6 @@ import numpy as np
 from pooling import shared
 
 
-def _nearest(q: jax.Array, k: jax.Array) -> jax.Array:
-    """Return the nearest key of each query, (m,)."""
-    k = jnp.sort(k)
-    right = jnp.minimum(jnp.searchsorted(k, q), len(k) - 1)
-    left = jnp.maximum(right - 1, 0)
-    # No absolute values: far outside they would round to a tie.
-    return jnp.where(q - k[left] <= k[right] - q, k[left], k[right])
-
-
 @partial(jax.jit, static_argnums=0)
 def _pool(
     rows: int, q: jax.Array, k: jax.Array, v: jax.Array, w: jax.Array
@@ -40,7 +31,8 @@ def _pool(
         return kernel @ centred / kernel.sum() + middle
 
     # The weights are the same with any k0: it is no part of a derivative.
-    nearest = jax.lax.stop_gradient(_nearest(q, k))
+    still, rising = jax.lax.stop_gradient((q, jnp.sort(k)))
+    nearest = rising[shared.places(jnp, still, rising)]
     return jax.lax.map(answer, (q, nearest), batch_size=rows)
 
 

@@ -1,7 +1,5 @@
 """Attention pooling in NumPy, a few queries at a time, and its gradients."""
 
-from collections.abc import Iterator
-
 import numpy as np
 from numpy.typing import ArrayLike
 
@@ -18,42 +16,6 @@ def as_arrays(
     result, compute = shared.dtypes(names, default="float64")
     q, k, v = (array.astype(compute, copy=False) for array in arrays)
     return result, q, k, v, shared.number("w", w)
-
-
-class _Sorted:
-    """The checked and sorted input, and the way through its blocks."""
-
-    def __init__(self, *given: ArrayLike) -> None:
-        self.dtype, q, k, v, w = as_arrays(*given)
-        self.plan = shared.plan(q, k, v, w)
-        self.shape = len(q), *v.shape[1:]  # of the result
-        self.q = q[self.plan.queries, None]  # (m, 1)
-        self.k = k[self.plan.keys]  # (n,)
-        self.v = v[self.plan.keys].reshape(len(k), -1)  # (n, columns)
-        self.w = w.item()
-        square = min(self.w * self.w, float(np.finfo(k.dtype).max))
-        self.square = np.asarray(square, k.dtype)
-
-    def blocks(self) -> Iterator[tuple]:
-        """Yield rows, near, kernel values, excess of squares, ``k - k0``."""
-        # New arrays for each block would cost page faults.
-        buffers = np.empty((3, self.plan.largest), self.k.dtype)
-        nearest = self.k[self.plan.nearest, None]
-        offset = nearest - self.q
-        for start, stop, low, high in self.plan.blocks:
-            rows, near = slice(start, stop), slice(low, high)
-            k = self.k[near]
-            shape = stop - start, high - low
-            kernel, excess, beyond = (
-                b[: shape[0] * shape[1]].reshape(shape) for b in buffers
-            )
-            np.subtract(k, nearest[rows], out=beyond)
-            np.subtract(k, self.q[rows], out=excess)
-            excess += offset[rows]
-            excess *= beyond  # (q - k)^2 - (q - k0)^2
-            np.multiply(excess, -self.square / 2, out=kernel)
-            np.exp(kernel, out=kernel)
-            yield rows, near, kernel, excess, beyond
 
 
 def attention_pooling(
@@ -82,15 +44,9 @@ def attention_pooling(
             in any argument, distances whose square overflows, or values whose
             sum might.
     """
-    x = _Sorted(queries, keys, values, w)
-    out = np.empty((len(x.q), x.v.shape[1]), x.dtype)
-    with np.errstate(over="ignore", under="ignore"):  # exp(-inf) is 0
-        for rows, near, kernel, *_ in x.blocks():
-            total = kernel.sum(axis=1, keepdims=True)
-            middle = x.v[near].mean(axis=0)  # long sums lose less, centred
-            mean = kernel @ (x.v[near] - middle) / total + middle
-            out[x.plan.queries[rows]] = mean
-    return out.reshape(x.shape)
+    dtype, *arrays = as_arrays(queries, keys, values, w)
+    x = shared.Sorted(np, np.asarray, *arrays)
+    return x.average().astype(dtype)
 
 
 def pooling_gradients(
@@ -106,25 +62,8 @@ def pooling_gradients(
     the result. It returns those by queries, keys, values and w, which are
     infinite or NaN where they are beyond the type.
     """
-    x = _Sorted(queries, keys, values, w)
+    _, *arrays = as_arrays(queries, keys, values, w)
+    x = shared.Sorted(np, np.asarray, *arrays)
     g = shared.array("grad", grad)
     shared.expect(g.shape == x.shape, "grad", f"shape {x.shape}", g.shape)
-    g = shared.fit("grad", g, x.k.dtype.name)
-    g = g.reshape(len(x.q), x.v.shape[1])[x.plan.queries]
-    dq, dk, dv = (np.zeros_like(part) for part in (x.q[:, 0], x.k, x.v))
-    dw = np.float64(0)
-    with np.errstate(over="ignore", under="ignore", invalid="ignore"):
-        for rows, near, weights, excess, beyond in x.blocks():
-            weights /= weights.sum(axis=1, keepdims=True)
-            dv[near] += weights.T @ g[rows]
-            d = g[rows] @ x.v[near].T  # (rows, near), by the weights
-            d -= (weights * d).sum(axis=1, keepdims=True)
-            d *= weights  # by the scores
-            dw -= np.vdot(excess, d)
-            dq[rows] = np.einsum("ij,ij->i", beyond, d) * x.square
-            apart = np.subtract(x.k[near], x.q[rows], out=beyond)
-            dk[near] -= np.einsum("ij,ij->j", apart, d) * x.square
-        dw *= x.w
-    by_query, by_key = x.plan.queries.argsort(), x.plan.keys.argsort()
-    dv = dv[by_key].reshape(len(x.k), *x.shape[1:])
-    return dq[by_query], dk[by_key], dv, dw
+    return x.slopes(shared.fit("grad", g, x.k.dtype.name))

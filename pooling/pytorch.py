@@ -5,7 +5,6 @@ only, whose rounding costs accuracy: for w = 100 and inputs from 0 to 5, keys
 centred, it is off by up to 0.001 in float32. This is off by 0.000001.
 """
 
-from collections.abc import Iterator
 from typing import Any
 
 import torch
@@ -13,48 +12,18 @@ import torch
 from pooling import shared
 
 
-class _Sorted:
-    """The checked and sorted input, and the way through its blocks."""
-
-    def __init__(self, *given: torch.Tensor) -> None:
-        try:
-            arrays = [x.numpy(force=True) for x in given]
-        except (RuntimeError, TypeError) as error:
-            raise TypeError(
-                "queries, keys, values, w, gradient: tensors with numbers to "
-                "be read expected; neither torch.export nor vectorize=True "
-                "will do, torch.func will"
-            ) from error
-        self.plan = shared.plan(*arrays[:4])
-        q, k, v, w, *_ = given
-        orders = self.plan.queries, self.plan.keys, self.plan.nearest
-        by_query, by_key, nearest = (
-            torch.from_numpy(x).to(q.device) for x in orders
-        )
-        self.by_query, self.by_key = by_query, by_key
-        self.q, self.k = q[by_query, None], k[by_key]  # (m, 1), (n,)
-        self.nearest = self.k[nearest, None]
-        self.v = v[by_key].reshape(len(k), -1)
-        most = torch.finfo(q.dtype).max  # w beyond means the nearest key
-        self.w = w.reshape(()).clamp(-most, most).to(q)
-        self.square = (self.w**2).clamp(max=most)
-
-    def blocks(self) -> Iterator[tuple]:
-        """Yield rows, near, kernel values, excess of squares, ``k - k0``."""
-        # New tensors for each block would cost page faults.
-        buffers = self.k.new_empty(3, self.plan.largest)
-        for start, stop, low, high in self.plan.blocks:
-            rows, near = slice(start, stop), slice(low, high)
-            q, k0, k = self.q[rows], self.nearest[rows], self.k[near]
-            shape = stop - start, high - low
-            kernel, excess, beyond = (
-                b[: shape[0] * shape[1]].view(shape) for b in buffers
-            )
-            torch.sub(k, k0, out=beyond)
-            torch.sub(k, q, out=excess)
-            excess.add_(k0 - q).mul_(beyond)  # (q - k)^2 - (q - k0)^2
-            torch.mul(excess, -self.square / 2, out=kernel).exp_()
-            yield rows, near, kernel, excess, beyond
+def _sorted(*given: torch.Tensor) -> shared.Sorted:
+    try:
+        seen = [x.numpy(force=True) for x in given]
+    except (RuntimeError, TypeError) as error:
+        raise TypeError(
+            "queries, keys, values, w, gradient: tensors with numbers to "
+            "be read expected; neither torch.export nor vectorize=True "
+            "will do, torch.func will"
+        ) from error
+    device = given[0].device
+    move = lambda x: torch.from_numpy(x).to(device)  # noqa: E731
+    return shared.Sorted(torch, move, *seen[:4])
 
 
 class _Function(torch.autograd.Function):
@@ -86,15 +55,7 @@ class _Pooling(_Function):
 
     @staticmethod
     def forward(*given: torch.Tensor) -> tuple[torch.Tensor]:
-        x = _Sorted(*given)
-        out = x.v.new_empty(len(x.q), x.v.shape[1])
-        for rows, near, kernel, *_ in x.blocks():
-            middle = x.v[near].mean(dim=0)  # long sums lose less, centred
-            torch.matmul(kernel, x.v[near] - middle, out=out[rows])
-            out[rows] /= kernel.sum(dim=1, keepdim=True)
-            out[rows] += middle
-        out = torch.empty_like(out).index_copy_(0, x.by_query, out)
-        return (out.reshape(len(x.q), *given[2].shape[1:]),)
+        return (_sorted(*given).average(),)
 
     @staticmethod
     def backward(ctx: Any, grad: torch.Tensor) -> tuple:
@@ -107,25 +68,10 @@ class _Slopes(_Function):
     @staticmethod
     def forward(*given: torch.Tensor) -> tuple:
         *inputs, grad = given
-        x = _Sorted(*inputs, grad[:0])  # of grad it sees that it is readable
-        g = grad.reshape(len(x.q), x.v.shape[1])[x.by_query]
-        parts = x.q[:, 0], x.k, x.v, x.w
-        dq, dk, dv, dw = map(torch.zeros_like, parts)
-        for rows, near, weights, excess, beyond in x.blocks():
-            weights /= weights.sum(dim=1, keepdim=True)
-            dv[near] += weights.T @ g[rows]
-            d = g[rows] @ x.v[near].T  # (rows, near), by the weights
-            d -= torch.linalg.vecdot(weights, d)[:, None]
-            d *= weights  # by the scores
-            dw -= excess.mul_(d).sum()
-            dq[rows] = beyond.mul_(d).sum(dim=1)
-            apart = torch.sub(x.k[near], x.q[rows], out=beyond)
-            dk[near] -= apart.mul_(d).sum(dim=0)
-        q, k, v, w = inputs
-        dq = torch.empty_like(q).index_copy_(0, x.by_query, dq * x.square)
-        dk = torch.empty_like(k).index_copy_(0, x.by_key, dk * x.square)
-        dv = torch.empty_like(dv).index_copy_(0, x.by_key, dv).reshape(v.shape)
-        return dq, dk, dv, (dw * x.w).to(w).reshape(w.shape)
+        x = _sorted(*inputs, grad[:0])  # of grad it sees that it is readable
+        *slopes, dw = x.slopes(grad)
+        w = inputs[3]
+        return *slopes, torch.tensor(dw).to(w).reshape(w.shape)
 
     @staticmethod
     def backward(ctx: Any, *grads: Any) -> None:

@@ -13,8 +13,7 @@ found, nothing overflows, and no two large numbers are subtracted, so that it
 does not matter where zero is, either.
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
 from numbers import Real
 from typing import Any
 
@@ -157,46 +156,124 @@ def check(
             raise ValueError(f"{came}, whose square is no finite number")
 
 
-@dataclass(frozen=True)
-class Plan:
-    """Which queries see which keys, as integer arrays."""
-
-    queries: np.ndarray  # (m,): the order in which the queries rise
-    keys: np.ndarray  # (n,): the order in which the keys rise
-    nearest: np.ndarray  # (m,): place of each sorted query's nearest key
-    blocks: list[tuple[int, int, int, int]]  # from, to of queries; of keys
-    largest: int  # the number of scores in the largest block
+def places(lib: Any, q: Any, k: Any) -> Any:
+    """Return where in the rising keys, (n,), each query's nearest is, (m,)."""
+    right = lib.minimum(lib.searchsorted(k, q), len(k) - 1)
+    left = lib.maximum(right - 1, 0)
+    # No absolute values: far outside they would round to a tie.
+    return lib.where(q - k[left] <= k[right] - q, left, right)
 
 
 def plan(
-    queries: np.ndarray, keys: np.ndarray, values: np.ndarray, w: np.ndarray
-) -> Plan:
-    """Check the input, NumPy arrays, and make a `Plan`, in O(m + n) memory."""
-    check(queries, keys, values, w)
+    queries: np.ndarray, keys: np.ndarray, w: float
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, list[tuple]]:
+    """Choose which queries see which keys, in O(m + n) memory.
+
+    Returns:
+        The orders in which queries, (m,), and keys, (n,), rise; the place of
+        each sorted query's nearest key, (m,); and blocks: from, to of the
+        sorted queries, from, to of the sorted keys.
+    """
     by_query, by_key = np.argsort(queries), np.argsort(keys)
     q = queries[by_query].astype("float64")
     k = keys[by_key].astype("float64")
-    right = np.minimum(np.searchsorted(k, q), len(k) - 1)
-    left = np.maximum(right - 1, 0)
-    # No absolute values: far outside they would round to a tie.
-    nearest = np.where(q - k[left] <= k[right] - q, left, right)
+    nearest = places(np, q, k)
     with np.errstate(divide="ignore", over="ignore"):  # w = 0: every key
-        width = np.sqrt(2 * CUT[keys.dtype.name]) / abs(np.float64(w.item()))
+        width = np.sqrt(2 * CUT[keys.dtype.name]) / abs(np.float64(w))
         reach = np.hypot(q - k[nearest], width)
     reach *= 1 + 1e-6  # for what rounding may have taken
     first = np.minimum(np.searchsorted(k, q - reach), nearest)
     last = np.maximum(np.searchsorted(k, q + reach, "right"), nearest + 1)
-    blocks, largest, start = [], 0, 0
+    blocks, start = [], 0
     while start < len(q):
         rows = max(1, BLOCK // (last[start] - first[start]))
         while True:
-            low = first[start : start + rows].min()
-            high = last[start : start + rows].max()
+            low = int(first[start : start + rows].min())
+            high = int(last[start : start + rows].max())
             if rows == 1 or rows * (high - low) <= BLOCK:
                 break
             rows = (rows + 1) // 2
         stop = min(start + rows, len(q))
-        blocks.append((start, stop, int(low), int(high)))
-        largest = max(largest, (stop - start) * int(high - low))
+        blocks.append((start, stop, low, high))
         start = stop
-    return Plan(by_query, by_key, nearest, blocks, largest)
+    return by_query, by_key, nearest, blocks
+
+
+class Sorted:
+    """The checked and sorted input, and what is made of it, block by block.
+
+    It is written in what NumPy and PyTorch, one of which is ``lib``, share.
+    ``move`` makes an array of NumPy the lib's, on the device of the input.
+    """
+
+    def __init__(
+        self, lib: Any, move: Callable[[np.ndarray], Any], *arrays: np.ndarray
+    ) -> None:
+        """Check queries, keys, values and w, sort them, plan the blocks."""
+        check(*arrays)
+        q, k, v, w = arrays
+        most = float(np.finfo(k.dtype).max)  # w beyond means the nearest key
+        self.w = min(max(w.item(), -most), most)
+        self.square = min(self.w * self.w, most)
+        self.shape = len(q), *v.shape[1:]  # of the result
+        by_query, by_key, nearest, self.plan = plan(q, k, w.item())
+        q, k, v = q[by_query, None], k[by_key], v[by_key].reshape(len(k), -1)
+        self.by_query, self.by_key = move(by_query), move(by_key)
+        self.q, self.k, self.v = move(q), move(k), move(v)
+        self.nearest = move(k[nearest, None])
+        self.lib = lib
+        self.empty = lambda *shape: move(np.empty(shape, k.dtype))
+
+    def blocks(self) -> Iterator[tuple]:
+        """Yield rows, near, kernel values, excess of squares, ``k - k0``."""
+        lib = self.lib
+        sizes = [(b - a) * (d - c) for a, b, c, d in self.plan]
+        # New arrays for each block would cost page faults.
+        buffers = self.empty(3, max(sizes, default=0))
+        for start, stop, low, high in self.plan:
+            rows, near = slice(start, stop), slice(low, high)
+            q, k0, k = self.q[rows], self.nearest[rows], self.k[near]
+            kernel, excess, beyond = (
+                b[: len(q) * len(k)].reshape(len(q), len(k)) for b in buffers
+            )
+            lib.subtract(k, k0, out=beyond)
+            lib.subtract(k, q, out=excess)
+            excess += k0 - q
+            excess *= beyond  # (q - k)^2 - (q - k0)^2
+            lib.multiply(excess, -self.square / 2, out=kernel)
+            lib.exp(kernel, out=kernel)
+            yield rows, near, kernel, excess, beyond
+
+    @np.errstate(over="ignore", under="ignore")  # exp(-inf) is 0
+    def average(self) -> Any:
+        """Return the average of the values for each query."""
+        out = self.empty(len(self.q), self.v.shape[1])
+        for rows, near, kernel, *_ in self.blocks():
+            total = kernel.sum(axis=1, keepdims=True)
+            middle = self.v[near].mean(axis=0)  # long sums lose less, centred
+            mean = kernel @ (self.v[near] - middle) / total + middle
+            out[self.by_query[rows]] = mean
+        return out.reshape(self.shape)
+
+    @np.errstate(over="ignore", under="ignore", invalid="ignore")
+    def slopes(self, grad: Any) -> tuple[Any, Any, Any, np.float64]:
+        """Return the gradients, given that of the average."""
+        g = grad.reshape(len(self.q), self.v.shape[1])[self.by_query]
+        parts = self.q[:, 0], self.k, self.v
+        (dq, dk, dv), dw = map(self.lib.zeros_like, parts), np.float64(0)
+        for rows, near, weights, excess, beyond in self.blocks():
+            weights /= weights.sum(axis=1, keepdims=True)
+            dv[near] += weights.T @ g[rows]
+            d = g[rows] @ self.v[near].T  # (rows, near), by the weights
+            d -= (weights * d).sum(axis=1, keepdims=True)
+            d *= weights  # by the scores
+            excess *= d
+            dw -= excess.sum().item()
+            beyond *= d
+            dq[rows] = beyond.sum(axis=1)
+            apart = self.lib.subtract(self.k[near], self.q[rows], out=beyond)
+            apart *= d
+            dk[near] -= apart.sum(axis=0)
+        dq, dk = dq[self.by_query.argsort()], dk[self.by_key.argsort()]
+        dv = dv[self.by_key.argsort()].reshape(len(dk), *self.shape[1:])
+        return dq * self.square, dk * self.square, dv, dw * self.w

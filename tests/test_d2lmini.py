@@ -2,7 +2,6 @@
 
 import copy
 import io
-import itertools
 import os
 import pickle
 import subprocess
@@ -30,7 +29,6 @@ X = np.linspace(0, 5, 6)
 
 @pytest.fixture(autouse=True)
 def no_figures_left():
-    d2l.plt.close("all")
     yield
     d2l.plt.close("all")
 
@@ -90,13 +88,19 @@ def heatmap_images():
     return [axes.images[0] for axes in d2l.plt.gcf().axes if axes.images]
 
 
-def test_arrays_of_any_framework_are_read(framework):
+def test_each_entry_point_takes_arrays_of_any_framework(framework):
     values = [0.5, 2.0, -1.25, 0.0, 3.0, 1.5]
+    array = variants(framework, values)[0]
+    d2l.plot_kernel_reg(array, array, array, array, array)
+    assert line_data(d2l.plt.gca()) == [[values, values]] * 3
+    matrix = np.reshape(values, (2, 3))
+    d2l.show_heatmaps(variants(framework, matrix)[0], "keys", "queries")
+    assert heatmap_images()[0].get_array().tolist() == matrix.tolist()
     for array in variants(framework, values):
         d2l.plot(array)
         assert line_data(d2l.plt.gca()) == [[[*range(6)], values]]
-    for array in variants(framework, np.reshape(values, (2, 3))):
-        assert to_numpy(array).tolist() == np.reshape(values, (2, 3)).tolist()
+    for array in variants(framework, matrix):
+        assert to_numpy(array).tolist() == matrix.tolist()
     for losses in variants(framework, [0.5, 0.25]):
         if hasattr(losses, "__getitem__"):  # a parameter is no loss
             animator = d2l.Animator()
@@ -104,20 +108,7 @@ def test_arrays_of_any_framework_are_read(framework):
                 animator.add(epoch, losses[epoch])
             assert animator.Y == [[0.5, 0.25]]
             assert {type(y) for y in animator.Y[0]} == {float}
-
-
-def test_each_entry_point_takes_arrays_of_any_framework(framework):
-    values = [0.5, 2.0, -1.25, 0.0, 3.0, 1.5]
-    array = variants(framework, values)[0]
-    d2l.plot_kernel_reg(array, array, array, array, array)
-    assert line_data(d2l.plt.gca()) == [[values, values]] * 3
-    animator = d2l.Animator()
-    animator.add(array, array)
-    animator.add(array, array)
-    assert np.array_equal(animator.Y, np.repeat(values, 2).reshape(6, 2))
-    matrix = np.reshape(values, (2, 3))
-    d2l.show_heatmaps(variants(framework, matrix)[0], "keys", "queries")
-    assert heatmap_images()[0].get_array().tolist() == matrix.tolist()
+            d2l.Animator().add(losses, losses)  # as a point of two lines
 
 
 def test_lines_are_numbers_rows_columns_ragged_lists_or_ranges():
@@ -136,7 +127,7 @@ def test_lines_are_numbers_rows_columns_ragged_lists_or_ranges():
         assert line_data(d2l.plt.gca()) == expected
 
 
-def test_settings_are_those_of_d2l():
+def test_settings_are_those_of_d2l(monkeypatch):
     arguments = ["x", "y", ["a", "b"], [1, 5], [2, 9], "log", "log"]
     d2l.plot(X, [X, X], *arguments)
     drawn = d2l.plt.gca()
@@ -151,6 +142,9 @@ def test_settings_are_those_of_d2l():
     assert legend_of(drawn) == ["one"] and len(drawn.lines) == 1
     d2l.set_figsize((6, 4))
     assert d2l.plt.figure().get_size_inches().tolist() == [6, 4]
+    monkeypatch.setitem(d2l.plt.rcParams, "lines.linewidth", 7)  # is kept
+    d2l.plot(X, X)
+    assert d2l.plt.gca().lines[0].get_linewidth() == 7
 
 
 def test_d2ls_formats_are_colours_for_colour_blind_readers():
@@ -160,13 +154,8 @@ def test_d2ls_formats_are_colours_for_colour_blind_readers():
     assert colors[:4] == OKABE_ITO
     looks = {(c, line.get_linestyle()) for c, line in zip(colors, lines)}  # noqa: B905
     assert len(looks) == 9
-    d2l.plt.plot(X, X, "o", alpha=0.5)
+    d2l.plt.plot([2], [99], "o", alpha=0.5)  # is not cut off
     assert len(d2l.plt.gca().lines) == 10
-
-
-def test_points_added_after_plot_are_not_cut_off():
-    d2l.plot(X, X)
-    d2l.plt.plot([2], [99], "o")
     assert d2l.plt.gca().get_ylim()[1] > 99
 
 
@@ -276,9 +265,8 @@ BAD = {
     "^legend: .*3": lambda: plot(X, Y6, legend=3),
     r"^xlim: .*\(1, 2, 3\)": lambda: plot(X, Y6, xlim=(1, 2, 3)),
     "^figsize: .*-1": lambda: plot(X, Y6, figsize=(3, -1)),
-    "^figsize: .*inf": lambda: d2l.set_figsize((1, float("inf"))),
+    "^figsize: .*inf": lambda: d2l.set_figsize((1, np.inf)),
     r"^y_hat: .*\(6,\).*\(5,\)": lambda: regression(X, Y6, Y6[:5], X, X),
-    r"^y_hat: .*\(12,\)": lambda: regression(X, Y6, np.ones(12), X, X),
     r"^y_train: .*\(4,\)": lambda: regression(X, Y6, Y6, X[:3], X[:4]),
     r"^matrices: .*\(2, 2, 2\)": lambda: heatmaps(np.ones((2, 2, 2))),
     "^matrices: .*equal length": lambda: heatmaps([[1, 2], [3]]),
@@ -348,9 +336,7 @@ def test_what_is_masked_is_a_gap_and_sets_no_scale():
         assert axes.dataLim.y1 == 3
     d2l.plot_kernel_reg([0, 1, 2], masked, masked, [0, 1, 2], masked)
     assert d2l.plt.gca().dataLim.y1 == 3
-    d2l.show_heatmaps(
-        np.ma.array([[1, 99], [3, 4]], mask=[[0, 1], [0, 0]]), "k", "q"
-    )
+    d2l.show_heatmaps(np.ma.masked_equal([[1, 99], [3, 4]], 99), "k", "q")
     assert heatmap_images()[0].get_clim() == (1, 4)
     animator = d2l.Animator()
     for x, y in enumerate(masked):
@@ -383,16 +369,14 @@ def test_dates_are_drawn_as_dates_and_a_missing_one_is_a_gap():
 
 
 def test_texts_may_come_as_any_sequence():
-    names = {"a": 1, "b": 2}
-    each = np.array(["a", "b"]), ("a", "b"), names, names.keys(), iter("ab")
-    for texts in each:
-        first, second, third = itertools.tee(texts, 3)
-        d2l.plot(X, [X, X], legend=first)
+    for texts in np.array, tuple, dict.fromkeys, iter:
+        d2l.plot(X, [X, X], legend=texts(["a", "b"]))
         assert legend_of(d2l.plt.gca()) == ["a", "b"]
-        animator = d2l.Animator(legend=second)
+        animator = d2l.Animator(legend=texts(["a", "b"]))
         animator.add(1, (2, 3))
         assert legend_of(animator.axes[0]) == ["a", "b"]
-        d2l.show_heatmaps(np.ones((1, 2, 3, 3)), "k", "q", titles=third)
+        matrices = np.ones((1, 2, 3, 3))
+        d2l.show_heatmaps(matrices, "k", "q", titles=texts(["a", "b"]))
         titles = [axes.get_title() for axes in d2l.plt.gcf().axes[:2]]
         assert titles == ["a", "b"]
 
@@ -438,13 +422,6 @@ def test_an_animator_can_be_copied_and_pickled():
     assert line_data(animator.axes[0]) == [[[1], [2]], [[1], [3]]]
 
 
-def test_a_later_change_of_the_look_is_kept(monkeypatch):
-    d2l.use_svg_display()
-    monkeypatch.setitem(d2l.plt.rcParams, "lines.linewidth", 7)
-    d2l.plot(X, X)
-    assert d2l.plt.gca().lines[0].get_linewidth() == 7
-
-
 MAKE = "animator = d2l.Animator()"
 LOOP = "for epoch in range(9): animator.add(epoch, epoch)"
 PYPLOT = """
@@ -477,19 +454,16 @@ animator.add(19, 1 / 20)
     "titled": f"{MAKE}\n{LOOP}{PYPLOT}",
     "made": MAKE,
     "later": f"{LOOP}{PYPLOT}",
-    "open figures": "print(d2l.plt.get_fignums())",
-    "saved": "print('>Training<' in open('a.svg').read())",
+    "open": "print(d2l.plt.get_fignums(), '>Train' in open('a.svg').read())",
     "shown": f"{MAKE}\n{LOOP}{PYPLOT}d2l.plt.show()\nanimator.fig",
     "plain": f"{MAKE}\n{LOOP}",
     "callbacks": "len([c for c in get_ipython().events.callbacks["
     "'post_execute'] if 'Animator' in str(c)])",
 }
-for wait in (True, False):
-    clear = f"clear_output(wait={wait}); "
-    add = "animator.add(epoch, epoch); "
-    for name, body in {"before": clear + add, "after": add + clear}.items():
-        loop = f"for epoch in range(9): {body}"
-        CELLS[f"cleared {name} {wait}"] = f"{MAKE}\n{loop}"
+add = "animator.add(epoch, epoch); "
+for clear in "clear_output(wait=True); ", "clear_output(wait=False); ":
+    for body in clear + add, add + clear:
+        CELLS[body] = f"{MAKE}\nfor epoch in range(9): {body}"
 
 
 @pytest.fixture(scope="module")
@@ -502,10 +476,7 @@ def outputs(tmp_path_factory):
     folder = {"metadata": {"path": tmp_path_factory.mktemp("notebook")}}
     client = NotebookClient(notebook, allow_errors=True, resources=folder)
     client.execute(env=env)
-    found = {
-        name: cell.outputs for name, cell in zip(CELLS, cells, strict=True)
-    }
-    return found
+    return dict(zip(CELLS, [cell.outputs for cell in cells], strict=True))
 
 
 def images(outputs):
@@ -519,12 +490,9 @@ def text(outputs):
 
 def test_a_notebook_keeps_prints_and_one_figure_with_the_last_state(outputs):
     assert text(outputs["whole"]) == "epoch 0\nepoch 10\nepoch 20\n"
-    whole, twice, more = (
-        images(outputs[n]) for n in ("whole", "twice", "more")
-    )
-    assert [len(whole), len(twice), len(more)] == [1, 1, 1]
+    names = "whole", "twice", "more", "curve"
+    (whole,), (twice,), (more,), _ = (images(outputs[n]) for n in names)
     assert twice == more != whole
-    assert len(images(outputs["curve"])) == 1
     failing = outputs["failing"]
     assert text(failing) == "epoch 0\nepoch 0\nepoch 10\ndone\n"
     assert failing[-1].ename == "ZeroDivisionError"
@@ -536,24 +504,22 @@ def test_after_the_loop_pyplot_adds_to_the_one_figure(outputs):
     (titled,) = images(outputs["titled"])
     assert ">Training<" in titled
     assert images(outputs["later"]) == images(outputs["shown"]) == [titled]
-    assert text(outputs["open figures"]) == "[]\n"
-    assert text(outputs["saved"]) == "True\n"
+    assert text(outputs["open"]) == "[] True\n"
 
 
 def test_clear_output_in_the_loop_loses_nothing(outputs):
-    cleared = [images(outputs[n]) for n in CELLS if n.startswith("cleared")]
+    cleared = [images(outputs[n]) for n in CELLS if "clear_output" in n]
     assert cleared == [images(outputs["plain"])] * 4
     assert len(cleared[0]) == 1
 
 
 def test_a_script_is_quiet_and_gets_a_complete_figure(tmp_path):
     others = {each.module for each in FRAMEWORKS.values()} - {"numpy"}
+    others |= {"anywidget", "handson.live"}
     script = f"""
 import sys
-import d2lmini as d2l
-assert not {others | {"anywidget", "handson.live"}} & set(sys.modules)
-"""
-    script += """
+import d2lmini as d2l, pooling.binned
+assert not {others} & set(sys.modules)
 assert d2l.plt.rcParams["svg.hashsalt"] is None  # no style at the import
 animator = d2l.Animator("epoch", legend=["a", "b"])
 for epoch in range(200):
@@ -565,12 +531,8 @@ d2l.plot([1, 2])
 d2l.plt.show()
 assert d2l.plt.get_fignums() == [1]
 """
-    done = subprocess.run(
-        [sys.executable, "-c", script, tmp_path / "figure.svg"],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-    )
+    command = [sys.executable, "-c", script, tmp_path / "figure.svg"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     assert (done.stdout, done.stderr, done.returncode) == ("", "", 0)
 
 

@@ -2,7 +2,6 @@
 
 import json
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,7 +11,6 @@ pytest.importorskip("anywidget")
 from handson.live import Live
 from tests.test_d2lmini import variants
 
-ROOT = Path(__file__).resolve().parents[1]
 K = {
     "gaussian": lambda u: np.exp(-(u**2) / 2),
     "boxcar": lambda u: np.where(abs(u) <= 1, 1.0, 0.0),
@@ -132,13 +130,3 @@ def test_without_anywidget_the_error_says_how_to_install_it(monkeypatch):
     monkeypatch.delitem(sys.modules, "handson.live")
     with pytest.raises(ImportError, match="pip install anywidget"):
         import handson.live  # noqa: F401
-
-
-def test_the_module_can_be_stripped_for_a_classic_script():
-    lines = (ROOT / "handson/live.js").read_text().splitlines()
-    exports = [line for line in lines if line.lstrip().startswith("export")]
-    kinds = ("export function ", "export const ")
-    assert exports[-1] == "export default { render };"
-    assert all(line.startswith(kinds) for line in exports[:-1])
-    assert not any(line.startswith("import") for line in lines)
-    assert "</script" not in "".join(lines)

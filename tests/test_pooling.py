@@ -3,8 +3,6 @@
 import importlib
 import os
 import re
-import subprocess
-import sys
 from decimal import Decimal
 from fractions import Fraction
 from pathlib import Path
@@ -20,7 +18,6 @@ from pooling.numpy import pooling_gradients
 from tools.frameworks import FRAMEWORKS, chosen, why_missing
 from tools.quality import scale
 
-ROOT = Path(__file__).resolve().parents[1]
 CHOICE = chosen(os.environ.get("LESSON_FRAMEWORKS", "")) or list(FRAMEWORKS)
 # The largest error in units of the values' spread, by the type computed in.
 TOLERANCE = {"float16": 2e-3, "float32": 1e-5, "float64": 1e-12}
@@ -103,23 +100,16 @@ def test_it_is_the_average_of_the_definition(of, dtype):
             assert abs(out - expected).max() <= TOLERANCE[dtype], w
 
 
-def test_thousands_of_keys_and_a_common_offset_cost_no_accuracy(of):
+def test_thousands_of_keys_and_an_offset_cost_no_accuracy(of, monkeypatch):
+    monkeypatch.setattr(shared, "BLOCK", 5000)  # each query sees its own keys
     q, k, v = data(5000, 60)
-    for w in (4, 100):
-        error = abs(of.pool(q, k, v, w=w) - exact(q, k, v, w)).max()
-        assert error <= 1e-5, w
-    v += np.float32(1e4)
-    error = abs(of.pool(q, k, v, w=4) - exact(q, k, v, 4)).max()
-    assert error <= 1e-3  # which is the distance of float32 numbers there
-
-
-def test_where_zero_is_does_not_matter(of):
-    q, k, v = data()
-    for shift in (1e3, 1e6, -1e6):
-        moved = (q + shift).astype("f"), (k + shift).astype("f"), v
+    # The last: the distance of float32 numbers there.
+    for shift, offset, limit in (0, 0, 1e-5), (-1e6, 0, 1e-5), (0, 1e4, 1e-3):
+        moved = [(x + shift).astype("f") for x in (q, k)]
+        moved.append((v + offset).astype("f"))
         for w in (4, 100):
             error = abs(of.pool(*moved, w=w) - exact(*moved, w)).max()
-            assert error <= 1e-5
+            assert error <= limit, (shift, offset, w)
 
 
 def test_the_size_of_the_blocks_does_not_matter(of, monkeypatch):
@@ -134,11 +124,8 @@ def test_the_size_of_the_blocks_does_not_matter(of, monkeypatch):
 def test_a_block_is_never_larger_than_allowed(monkeypatch):
     monkeypatch.setattr(shared, "BLOCK", 500)
     for w in (0.0, 4.0, 300.0):
-        plan = shared.plan(*data(300, 200), np.array(w))
-        sizes = [(b - a) * (d - c) for a, b, c, d in plan.blocks]
-        assert max(sizes) == plan.largest <= 500
-        covered = [i for a, b, *_ in plan.blocks for i in range(a, b)]
-        assert covered == list(range(200))
+        *_, blocks = shared.plan(*data(300, 200)[:2], w)
+        assert max((b - a) * (d - c) for a, b, c, d in blocks) <= 500
 
 
 BY_HEART = {
@@ -202,19 +189,14 @@ def test_the_result_has_the_type_of_the_input(of, framework):
     assert of.back(of.raw(q, q, v, 1)) == pytest.approx(100_000 * ONES)
 
 
-def test_w_may_be_any_one_number(of):
+def test_w_may_be_any_one_number_and_what_is_none_is_named(of):
     q, k, v = (of.make(x) for x in data())
     expected = of.back(of.raw(q, k, v, 1.0)).tolist()
-    scalars = 1, True, np.float16(1), np.uint8(1), np.longdouble(1)
+    scalars = True, np.float16(1), np.longdouble(1), Fraction(1)
     arrays = [1], np.ones((1, 1)), np.ones(1, ">f4"), np.ma.ones(1)
-    own = of.make(1), of.make([1]), of.make(1, "bool")
-    for w in (*scalars, Fraction(1), *arrays, *own):
+    for w in (*scalars, *arrays, of.make([1]), of.make(1, "bool")):
         assert of.back(of.raw(q, k, v, w)).tolist() == expected, w
-
-
-def test_what_is_no_w_is_named(of):
-    q, k, v = (of.make(x) for x in data())
-    cases = {
+    others = {
         "NoneType": None,
         "<U1": "4",
         "complex128": 2j,
@@ -225,10 +207,10 @@ def test_what_is_no_w_is_named(of):
         "beyond float64": -(10**400),
         "NaN or infinite": np.float32(np.inf),
     }
-    for came, w in cases.items():
-        with pytest.raises((TypeError, ValueError), match=r"^w: ") as caught:
+    for came, w in others.items():
+        said = f"^w: .*{re.escape(came)}"
+        with pytest.raises((TypeError, ValueError), match=said):
             of.raw(q, k, v, w)
-        assert came in str(caught.value)
 
 
 def odd_arrays(framework, lib, x):
@@ -372,12 +354,9 @@ def test_gradients_are_the_slopes(framework, monkeypatch):
                 ends.append((exact(*moved) * weights).sum())
             slope = (ends[0] - ends[1]) / 2e-6
             assert np.vdot(gradient, direction) == pytest.approx(slope, 1e-6)
-
-
-def test_gradients_are_finite_at_the_extremes(framework):
     for w in (0.0, 1e30, 1e200):
-        arrays = [*data(9, 14, dtype="float64"), np.float64(w)]
-        got = gradients(framework, arrays, np.ones(14))
+        arrays[3] = np.float64(w)
+        got = gradients(framework, arrays, weights)
         assert all(np.isfinite(np.asarray(x)).all() for x in got)
         assert w or np.asarray(got[3]) == 0
 
@@ -519,16 +498,6 @@ def test_forward_and_backward_need_no_matrix(framework):
     assert scale.mebibytes("VmHWM") - before < 120
 
 
-def test_a_module_imports_its_own_framework_only():
-    others = {each.module for each in FRAMEWORKS.values()} - {"numpy"}
-    code = f"""if True:
-        import sys
-        import pooling.numpy, pooling.binned
-        assert not {others} & set(sys.modules)
-    """
-    subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT)
-
-
 @pytest.mark.parametrize("tolerance", [1e-2, 1e-6])
 def test_binning_keeps_its_tolerance(tolerance, monkeypatch):
     alone = []  # how many queries were not left to the grid
@@ -551,14 +520,6 @@ def test_binning_keeps_its_tolerance(tolerance, monkeypatch):
     assert sum(alone) < 2400  # of 3200: the grid did some of it
 
 
-def test_coarse_cells_are_noticed():
-    arrays = data(3000, 200, dtype="float64")
-    for cells in (2, 10, np.uint8(100), np.int64(1000)):
-        out = binned.binned_pooling(*arrays, 4, 1e-4, cells=cells)
-        limit = 1e-4 * np.ptp(arrays[2])
-        assert abs(out - exact(*arrays, 4)).max() <= limit
-
-
 def test_binning_says_what_it_cannot_do():
     pool, arrays = binned.binned_pooling, data()
     with pytest.raises(ValueError, match=r"w, keys: .* cells .* limit"):
@@ -573,8 +534,12 @@ def test_binning_says_what_it_cannot_do():
             pool(*arrays, 4, tolerance)
 
 
-def test_binning_takes_lists_equal_keys_no_queries_and_keeps_the_type():
-    pool = binned.binned_pooling
+def test_binning_takes_lists_equal_keys_coarse_cells_and_keeps_the_type():
+    pool, arrays = binned.binned_pooling, data(40, 200, dtype="float64")
+    for cells in (2, np.uint8(250)):
+        out = pool(*arrays, 4, 1e-4, cells=cells)
+        limit = 1e-4 * np.ptp(arrays[2])
+        assert abs(out - exact(*arrays, 4)).max() <= limit
     assert pool([1, 2], [3, 3], [4, 6], 1e9).tolist() == [5, 5]
     assert pool([], [3, 4], [[4], [6]], 4).shape == (0, 1)
     for dtype in ("float16", "float32"):

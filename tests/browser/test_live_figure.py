@@ -9,6 +9,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 
 from handson.live import Live
+from tests.test_live import X, Y
 
 SOURCE = (Path(__file__).parents[2] / "handson/live.js").read_text("utf-8")
 PAGE = """<!doctype html>
@@ -29,9 +30,6 @@ NUMBERS = """() => {
   const names = ["x_train", "y_train", "x_test", "query", "w", "kernel"];
   return derive(Object.fromEntries(names.map((n) => [n, model.get(n)])));
 }"""
-rng = np.random.default_rng(180)
-X = np.sort(rng.uniform(0, 5, 50))
-Y = 2 * np.sin(X) + X**0.8 + rng.normal(0, 0.5, 50)
 GRID = np.linspace(0, 5, 101)
 TRUTH = 2 * np.sin(GRID) + GRID**0.8
 
@@ -84,13 +82,11 @@ def drag(page, start, end):
 def touch_drag(page, start, end):
     """Drag with one finger; Playwright itself only knows taps."""
     session = page.context.new_cdp_session(page)
-    points = np.linspace(start, end, 6).tolist()
-    kinds = ["touchStart"] + ["touchMove"] * 5
-    for kind, (x, y) in zip(kinds, points, strict=True):
-        event = {"type": kind, "touchPoints": [{"x": x, "y": y}]}
+    points = [[{"x": x, "y": y}] for x, y in np.linspace(start, end, 6)]
+    kinds = ["touchStart", *["touchMove"] * 5, "touchEnd"]
+    for kind, at in zip(kinds, [*points, []], strict=True):
+        event = {"type": kind, "touchPoints": at}
         session.send("Input.dispatchTouchEvent", event)
-    event = {"type": "touchEnd", "touchPoints": []}
-    session.send("Input.dispatchTouchEvent", event)
     page.evaluate(SETTLED)
 
 
@@ -106,17 +102,12 @@ def agrees(page):
     return live, found
 
 
-def test_numbers_are_pythons(open_figure):
+def test_numbers_are_pythons_and_gaps_are_counted(open_figure):
     page = open_figure()
-    for kernel in "gaussian", "boxcar", "triangular", "epanechnikov":
-        for w, query in (0.1, 0), (4.12, 1.3), (100, 2.5):
+    for kernel in "gaussian", "triangular", "epanechnikov", "boxcar":
+        for w, query in (0.1, 0), (4.12, 1.3), (100, 2.5), (20, 1.3):
             put(page, w=w, kernel=kernel, query=query)
             agrees(page)
-
-
-def test_queries_without_a_key_are_gaps_and_are_counted(open_figure):
-    page = open_figure()
-    put(page, kernel="boxcar", w=20, query=1.3)
     live, found = agrees(page)
     gaps = int(np.isnan(live.y_hat).sum())
     assert found["gaps"] == gaps > 0 and np.isnan(live.weights).all()
@@ -246,19 +237,16 @@ def test_a_change_from_python_is_drawn_and_the_last_pair_stays(open_figure):
 
 def test_jupyterlab_may_show_it_later_and_takes_no_key(open_figure):
     page = open_figure()
-    page.evaluate(
-        "() => { window.later = document.createElement('div');"
-        "render({ model, el: later }); }"
-    )
+    make = "window.later = document.createElement('div')"
+    page.evaluate(f"() => {{ {make}; render({{ model, el: later }}); }}")
     put(page, w=3)
     page.evaluate("document.querySelector('main').append(later)")
     page.evaluate(SETTLED)
-    figures = page.locator(".d2l-live")
-    first, second = figures.nth(0), figures.nth(1)
-    for figure in first, second:
-        assert figure.locator(PAIRS).count() == 50
-        tiles = figure.locator(".lv-numbers b").all_inner_texts()
-        assert tiles[0] == "3"
+    figures = page.locator(".d2l-live").all()
+    assert [figure.locator(PAIRS).count() for figure in figures] == [50, 50]
+    tiles = [f.locator(".lv-numbers b").first.inner_text() for f in figures]
+    assert tiles == ["3", "3"]
+    second = figures[1]
     stops = second.locator(f"input, select, button, {PAIRS}")
     mark = "data-lm-suppress-shortcuts"  # on the very target, not around it
     assert stops.count() == second.locator(f"[{mark}]").count() == 57
@@ -280,10 +268,9 @@ def test_colours_follow_the_page_and_else_the_system(open_figure):
     light, dark = "rgb(255, 255, 255)", "rgb(23, 25, 28)"
     page = open_figure(color_scheme="dark")
     for name, value, expected in (
-        ("data-theme", "auto", dark),  # as the system
         ("data-theme", "light", light),
         ("data-theme", "dark", dark),
-        ("data-theme", "auto", dark),
+        ("data-theme", "auto", dark),  # as the system
         ("data-jp-theme-light", "true", light),
         ("data-jp-theme-light", "false", dark),
     ):
