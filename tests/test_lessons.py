@@ -216,12 +216,6 @@ def test_checks_judge_the_arrays_of_all_frameworks_alike(name):
     assert not unjust(name, [n for n in FRAMEWORKS if not why_missing(n)])
 
 
-def test_a_fault_in_a_solution_is_planted_and_refused():
-    name, *_ = sources.names()
-    found = list(wrong_answers.judge(name, "numpy", ["changed"]))
-    assert len(found) > 5 and all(one.is_just() for one in found)
-
-
 PLANTED = {  # right numbers, or nearly, by another way than is asked for
     ("02", 5): """
 def my_loss(w):  # the own pair is kept
