@@ -184,12 +184,6 @@ def test_checks_take_right_answers_in_any_form_and_tell_others_in_words(
     assert not [one for one in found if not one.is_just()]
 
 
-def test_a_fault_in_a_solution_is_planted_and_refused():
-    name, *_ = sources.names()
-    found = list(wrong_answers.judge(name, "numpy", ["changed"]))
-    assert len(found) > 5 and all(one.is_just() for one in found)
-
-
 PLANTED = {  # right numbers, or nearly, by another way than is asked for
     ("02", 5): """
 def my_loss(w):  # the own pair is kept

@@ -1,26 +1,15 @@
-"""Find where the frameworks' numbers lie apart.
+"""Find where the frameworks' executed notebooks show other things.
 
-The executed notebooks are compared as the check compares a new run: whatever
-a framework's notebook prints and draws with what NumPy's does. For numbers
-that are not shown, and for other data, the cells are run (by the tests).
+They are compared as the check compares a new run: whatever a framework's
+notebook prints and draws with what NumPy's does.
 """
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import nbformat
-import numpy as np
 
 from nbsight import compare
 from tools.author import sources
-from tools.quality.in_process import run_lesson
-
-LESSON = "02_attention_pooling"
-# Besides the lesson's own data.
-DATA_SETS: list[dict[str, int]] = [
-    {"seed": 5, "n_train": 30, "n_test": 60},
-    {"seed": 7, "n_train": 120, "n_test": 240},
-]
 
 
 def shown_apart(one: Path, other: Path) -> list[str]:
@@ -39,36 +28,13 @@ def shown_apart(one: Path, other: Path) -> list[str]:
     ]
 
 
-def computed(
-    name: str, framework: str, **data: int
-) -> Iterator[tuple[str, str, np.ndarray, np.ndarray]]:
-    """Yield what a framework and NumPy compute, side by side.
-
-    Args:
-        name: a lesson's name.
-        framework: whose cells to run.
-        data: constants of the data, see `DATA_SETS`.
-
-    Yields:
-        (cell id, variable, framework's array, NumPy's array) for each
-        variable that both have, after each cell.
-    """
-    first = run_lesson(name, "numpy", **data)
-    other = run_lesson(name, framework, **data)
-    for left, right in zip(first, other, strict=True):
-        if left.id != right.id:
-            raise ValueError(f"{name}: {framework} has other cells than numpy")
-        for variable, expected in left.numbers.items():
-            if variable in right.numbers:
-                yield left.id, variable, right.numbers[variable], expected
-
-
-def main(frameworks: list[str]) -> bool:
+def compare_all(frameworks: list[str]) -> bool:
     """Print what the notebooks show differently; tell whether they do."""
-    lines = []
-    for one in sorted((sources.NOTEBOOKS / "numpy").glob("*.ipynb")):
-        for framework in frameworks:
-            other = sources.NOTEBOOKS / framework / one.name
-            lines += shown_apart(one, other)
+    lines = [
+        line
+        for one in sorted((sources.NOTEBOOKS / "numpy").glob("*.ipynb"))
+        for name in frameworks
+        for line in shown_apart(one, sources.NOTEBOOKS / name / one.name)
+    ]
     print(*lines, f"{len(lines)} differences", sep="\n")
     return bool(lines)

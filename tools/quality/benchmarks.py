@@ -17,7 +17,6 @@ import nbformat
 from jupyter_client.manager import start_new_kernel
 
 from tools.author.sources import NOTEBOOKS, ROOT
-from tools.frameworks import FRAMEWORKS
 from tools.quality import scale
 
 PAGE = ROOT / "docs" / "benchmarks.md"
@@ -57,9 +56,7 @@ def seconds_of(way: str, paths: list[Path]) -> float:
 
 def verification(rounds: int) -> str:
     """Measure the check, and nbval as it is, over the cells alone."""
-    paths = [
-        p for name in FRAMEWORKS for p in NOTEBOOKS.glob(f"{name}/*.ipynb")
-    ]
+    paths = sorted(NOTEBOOKS.glob("*/*.ipynb"))
     ways = ["cells alone", "nbval", "check"]
     took: dict[str, list[float]] = {way: [] for way in ways}
     for number in range(rounds):
@@ -89,7 +86,10 @@ def pooling(rounds: int) -> str:
     return scale.table(results)
 
 
-PARTS = {"Verification": verification, "Pooling at scale": pooling}
+PARTS = {  # the page's sections, in order
+    "verification": ("Verification", verification),
+    "pooling": ("Pooling at scale", pooling),
+}
 
 
 def surroundings() -> str:
@@ -103,12 +103,12 @@ def surroundings() -> str:
     )
 
 
-def main(parts: list[str], rounds: int) -> None:
+def write_page(parts: list[str], rounds: int) -> None:
     """Measure parts and write them anew; the page keeps the others."""
     head, *sections = PAGE.read_text("utf-8").split("\n## ")
-    for number, title in enumerate(PARTS):
-        if title.split()[0].lower() in parts:
-            text = PARTS[title](rounds).strip()
+    for number, (part, (title, measure)) in enumerate(PARTS.items()):
+        if part in parts:
+            text = measure(rounds).strip()
             sections[number] = f"{title}\n\n{surroundings()}\n\n{text}\n"
             print(sections[number])
     PAGE.write_text("\n## ".join([head, *sections]), encoding="utf-8")

@@ -17,9 +17,12 @@ import subprocess
 import sys
 import tempfile
 from collections import Counter, defaultdict
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -55,10 +58,9 @@ class Fault:
     paths: list[Path]  # of the notebooks that may show it
     index: int = 0  # of the cell
     verdict: str = ""  # caught, equivalent or survived
-    reason: str = ""
 
 
-def main(
+def count(
     frameworks: list[str], sample: int | None, families: list[str], seed: int
 ) -> bool:
     """Plant faults in all lessons and print a table; tell if any survived."""
@@ -69,7 +71,7 @@ def main(
         for name in sources.names()
     ]
     rng, found = random.Random(seed), []
-    for family, every in FAMILIES.items():
+    for family, (every, _) in FAMILIES.items():
         if family in families:
             found += pick(rng, every(paths), sample)
     judge_all(found)
@@ -88,12 +90,9 @@ def pick(
         by_rule[fault.rule].append(number)
     for numbers in by_rule.values():
         rng.shuffle(numbers)
-    taken: list[int] = []
-    while len(taken) < sample:  # one of each rule in turn
-        for numbers in by_rule.values():
-            if numbers and len(taken) < sample:
-                taken.append(numbers.pop())
-    return [faults[number] for number in sorted(taken)]
+    turns = zip_longest(*(reversed(numbers) for numbers in by_rule.values()))
+    taken = [n for turn in turns for n in turn if n is not None]
+    return [faults[number] for number in sorted(taken[:sample])]
 
 
 # Which faults there are
@@ -131,9 +130,6 @@ def in_outputs(paths: list[Path]) -> list[Fault]:
     ]
 
 
-FAMILIES = {"cells": in_cells, "module": in_modules, "stored": in_outputs}
-
-
 def name(path: Path) -> str:
     """Name a notebook, as in "numpy/02_attention_pooling"."""
     return f"{path.parent.name}/{path.stem}"
@@ -154,25 +150,21 @@ def read(path: Path) -> NotebookNode:
 
 def judge_all(faults: list[Fault]) -> None:
     """Write down what becomes of faults, two at a time."""
-    executed = {
-        path
-        for fault in faults
-        if fault.family != "stored"
-        for path in fault.paths
-    }
     if any(fault.family == "module" for fault in faults):
-        with tempfile.TemporaryDirectory(prefix="fault-") as folder:
-            copy_packages(folder)
+        with packages() as folder:
             if not passes_its_tests(folder):
                 raise RuntimeError(f"{TESTS} fails without a fault")
+    run = [fault.paths for fault in faults if fault.family != "stored"]
     with ThreadPoolExecutor(2) as pool:
-        list(pool.map(unchanged, sorted(executed)))  # first: they must pass
+        # First those without a fault: they must pass.
+        list(pool.map(unchanged, sorted(set().union(*run))))
         list(pool.map(judge, faults))
 
 
 def judge(fault: Fault) -> None:
     """Write down what becomes of a fault."""
-    fault.verdict, fault.reason = JUDGES[fault.family](fault)
+    _, verdict = FAMILIES[fault.family]
+    fault.verdict = verdict(fault)
 
 
 def changed(path: Path, index: int = 0, **fields: Any) -> NotebookNode:
@@ -182,52 +174,50 @@ def changed(path: Path, index: int = 0, **fields: Any) -> NotebookNode:
     return notebook
 
 
-def of_outputs(fault: Fault) -> tuple[str, str]:
+def of_outputs(fault: Fault) -> str:
     """Compare changed outputs with the right ones; nothing is executed."""
     planted = changed(fault.paths[0], fault.index, **fault.plant)
     found = differences(planted, read(fault.paths[0]))
-    found += check.executed(planted)
-    return ("caught", found[0]) if found else ("survived", "")
+    return "caught" if found or any(check.executed(planted)) else "survived"
 
 
-def of_cell(fault: Fault) -> tuple[str, str]:
+def of_cell(fault: Fault) -> str:
     """Execute a lesson with a changed cell."""
     planted = changed(fault.paths[0], fault.index, source=fault.plant())
     return in_notebook(fault.paths[0], planted)
 
 
-def of_module(fault: Fault) -> tuple[str, str]:
+def of_module(fault: Fault) -> str:
     """Execute the lessons with a changed package, and then its tests."""
-    verdict = "equivalent"
-    with tempfile.TemporaryDirectory(prefix="fault-") as folder:
-        copy_packages(folder)
+    seen = set()
+    with packages() as folder:
         Path(folder, fault.where).write_text(fault.plant())
         for path in fault.paths[::-1]:  # the longest lesson first
-            result = in_notebook(path, changed(path), folder)
-            if result[0] == "caught":
-                return result
-            if result[0] == "survived":
-                verdict = "survived"
+            seen.add(in_notebook(path, changed(path), folder))
+            if "caught" in seen:
+                return "caught"
         if not passes_its_tests(folder):
-            return "caught", "by its tests"
-    return verdict, ""
+            return "caught"
+    return "survived" if "survived" in seen else "equivalent"
 
 
-JUDGES = {"cells": of_cell, "module": of_module, "stored": of_outputs}
+FAMILIES = {
+    "cells": (in_cells, of_cell),
+    "module": (in_modules, of_module),
+    "stored": (in_outputs, of_outputs),
+}
 
 
-def in_notebook(
-    path: Path, notebook: NotebookNode, folder: str = ""
-) -> tuple[str, str]:
+def in_notebook(path: Path, notebook: NotebookNode, folder: str = "") -> str:
     """Execute a notebook, with a folder's packages; compare with the file."""
     try:
         run_cells(path, notebook, folder)
-    except CellFailed as failed:
-        return "caught", f"{failed}"
-    if found := differences(read(path), notebook):
-        return "caught", found[0]
+    except CellFailed:
+        return "caught"
+    if differences(read(path), notebook):
+        return "caught"
     same = visible(notebook) == visible(unchanged(path))
-    return "equivalent" if same else "survived", ""
+    return "equivalent" if same else "survived"
 
 
 def run_cells(path: Path, notebook: NotebookNode, folder: str = "") -> None:
@@ -272,23 +262,24 @@ def visible(notebook: NotebookNode) -> list[tuple[str, dict[str, Any]]]:
     return seen
 
 
-def copy_packages(folder: str) -> None:
-    """Copy packages into a folder, without comments, as faults are written."""
-    for package in PACKAGES:
-        shutil.copytree(sources.ROOT / package, Path(folder, package))
-        for path in Path(folder, package).glob("*.py"):
+@contextmanager
+def packages() -> Iterator[str]:
+    """Give a folder with the packages, without comments, as faults are."""
+    with tempfile.TemporaryDirectory(prefix="fault-") as folder:
+        for package in PACKAGES:
+            shutil.copytree(sources.ROOT / package, Path(folder, package))
+        for path in Path(folder).glob("*/*.py"):
             path.write_text(ast.unparse(ast.parse(path.read_text())))
+        yield folder
 
 
 def passes_its_tests(folder: str) -> bool:
     """Tell whether the packages' tests pass with those of a folder."""
     command = [sys.executable, "-m", "pytest", "-x", "-q", TESTS]
     command += ["-p", "no:cacheprovider", "-o", f"pythonpath={folder} ."]
+    env = os.environ | {"LESSON_FRAMEWORKS": "numpy", "PYTHONPATH": folder}
     answer = subprocess.run(
-        command,
-        cwd=sources.ROOT,
-        env=os.environ | {"LESSON_FRAMEWORKS": "numpy", "PYTHONPATH": folder},
-        capture_output=True,
+        command, cwd=sources.ROOT, env=env, capture_output=True
     )
     return answer.returncode == 0
 
@@ -296,19 +287,19 @@ def passes_its_tests(folder: str) -> bool:
 def report(faults: list[Fault]) -> str:
     """Return a table by family and rule, and the survivors by name."""
     rows: dict[tuple[str, str], Counter] = defaultdict(Counter)
+    survivors = []
     for fault in faults:
         place = f"({fault.where.partition('/')[0]})"
         for row in fault.rule, place, "in all":
             rows[fault.family, row][fault.verdict] += 1
-    lines = ["family   rule               caught / planted   equivalent"]
-    for (family, rule), count in sorted(rows.items()):
-        planted = count["caught"] + count["survived"]
-        lines.append(
-            f"{family:8} {rule:18} {count['caught']:6} / {planted:7}"
-            f" {count['equivalent']:12}"
-        )
-    for fault in faults:
         if fault.verdict == "survived":
             place = f"{fault.where} {fault.place} [{fault.rule}]"
-            lines.append(f"SURVIVED {place} {fault.what}")
-    return "\n".join(lines)
+            survivors.append(f"SURVIVED {place} {fault.what}")
+    lines = ["family   rule               caught / planted   equivalent"]
+    for (family, rule), verdicts in sorted(rows.items()):
+        caught, same = verdicts["caught"], verdicts["equivalent"]
+        planted = caught + verdicts["survived"]
+        lines.append(
+            f"{family:8} {rule:18} {caught:6} / {planted:7} {same:12}"
+        )
+    return "\n".join(lines + survivors)

@@ -43,20 +43,16 @@ class Ran(NamedTuple):
 def run_lesson(name: str, framework: str, **constants: int) -> list[Ran]:
     """Execute the code cells of a lesson once, with its exercises solved.
 
-    Args:
-        name: a lesson's name.
-        framework: whose cells to take.
-        constants: other values for names that a cell assigns, e.g. ``seed``.
+    Constants are other values for what its data are made of, such as `seed`.
     """
     trace: list[Ran] = []
     namespace: dict[str, Any] = {"__name__": "lesson"}
-    lines = [f"{key} = {value!r}" for key, value in constants.items()]
+    lines = [f"{key} = {value!r}\n" for key, value in constants.items()]
     for cell in sources.read(name).cells_of(framework):
         if cell.kind == "code":
             source = cell.source
             if "n_train, n_test, seed =" in source:
-                other = "\n".join(["", *lines, ""])
-                source = source.replace("\n\n", other, 1)
+                source = source.replace("\n\n", "\n" + "".join(lines), 1)
             printed = execute(source, namespace, f"{name}:{cell.id}")
             trace.append(Ran(cell.id, numbers(namespace), printed))
     return trace

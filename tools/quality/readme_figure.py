@@ -24,7 +24,7 @@ def weights(found: dict[str, np.ndarray], w: Any) -> np.ndarray:
     return unnormalized / unnormalized.sum(axis=1, keepdims=True)
 
 
-def main(target: Path) -> None:
+def draw(target: Path) -> None:
     """Draw the three fits, and below each its weights, into one SVG file."""
     found = run_lesson("02_attention_pooling", "numpy")[-1].numbers
     w = found["w_good"]

@@ -135,9 +135,7 @@ def swapped(items: list, at: int) -> list:
 def in_outputs(cells: list[NotebookNode], index: int) -> Rules:
     """Yield what can be wrong with the stored outputs of one of the cells.
 
-    Args:
-        cells: of a notebook; the data of its figures are unpacked.
-        index: of the cell.
+    The data of the notebook's figures must be unpacked.
     """
     if cells[index].cell_type != "code":
         return

@@ -27,6 +27,7 @@ from tools.author.sources import ROOT
 from tools.quality.in_process import ARRAYS
 
 LESSON = ROOT / "d2lmini" / "scale.csv"
+ROUNDS = 3
 SIZES = 1_000, 3_000, 10_000, 30_000, 100_000
 MOST_SECONDS = 100  # of a process, with its imports and the fused call
 MOST_GIBIBYTES = 16  # of address space
@@ -154,20 +155,16 @@ LESSON_WAYS = {
     name: through("pytorch", f"{__name__}:{name}")
     for name in ("seeds", "broadcasting", "chunks", "fused", "binning")
 }
-OURS = {
+WAYS = LESSON_WAYS | {
     f"pooling.{name}": through(name, f"pooling.{name}:attention_pooling", W)
     for name in ARRAYS
 }
-WAYS = (
-    LESSON_WAYS
-    | OURS
-    | {
-        "pooling.binned": through("numpy", "pooling.binned:binned_pooling", W),
-        "statsmodels KernelReg": kernel_reg,
-        "scikit-learn rbf_kernel": rbf,
-        "KeOps": keops,
-    }
-)
+WAYS |= {
+    "pooling.binned": through("numpy", "pooling.binned:binned_pooling", W),
+    "statsmodels KernelReg": kernel_reg,
+    "scikit-learn rbf_kernel": rbf,
+    "KeOps": keops,
+}
 
 
 # Measuring them
@@ -175,10 +172,8 @@ WAYS = (
 
 def mebibytes(field: str) -> float:
     """Return a line of this process's status, such as its peak of memory."""
-    for line in Path("/proc/self/status").read_text().splitlines():
-        if line.startswith(field):
-            return int(line.split()[1]) / 1024
-    raise OSError(f"/proc/self/status has no {field}")
+    status = Path("/proc/self/status").read_text()
+    return int(status.split(f"{field}:")[1].split()[0]) / 1024
 
 
 def seconds_of(call: Callable, *given: Any) -> tuple[float, np.ndarray]:
@@ -189,7 +184,7 @@ def seconds_of(call: Callable, *given: Any) -> tuple[float, np.ndarray]:
 
 
 def costs(way: str, n: int) -> dict[str, float]:
-    """Measure one way, in this process."""
+    """Measure one way, in this process; "ratio" is to the fused call."""
     q, k, v = np.random.default_rng(0).uniform(0, 5, (3, n)).astype("float32")
     pool, by_hand = WAYS[way], WAYS["fused"]
     for warm in pool, by_hand:  # what happens only once
@@ -205,25 +200,19 @@ def costs(way: str, n: int) -> dict[str, float]:
     double = q[some].astype(float), k.astype(float), v.astype(float)
     error = np.abs(out[some] - WAYS["pooling.numpy"](*double)).max()
     # The first call was a warm-up, unless it took long.
-    times: list[tuple[float, float]] = []
+    turns: list[dict[str, float]] = []
     start = time.perf_counter()
-    while not times or (len(times) < 9 and time.perf_counter() < start + 3):
-        hand = seconds_of(by_hand, q, k, v)[0]
+    while not turns or (len(turns) < 9 and time.perf_counter() < start + 3):
+        hand, _ = seconds_of(by_hand, q, k, v)
         took = first if first > 5 else seconds_of(pool, q, k, v)[0]
-        times.append((took, took / hand))
-    seconds, ratio = (statistics.median(of) for of in zip(*times, strict=True))
-    found = {"s": seconds, "ratio": ratio, "MiB": memory, "error": error}
-    return {what: float(number) for what, number in found.items()}
+        turns.append({"s": took, "ratio": took / hand})
+    return {**medians(turns), "MiB": memory, "error": float(error)}
 
 
 def measure(way: str, n: int) -> dict[str, Any]:
-    """Measure one way in a process of its own.
-
-    Returns:
-        "s", "ratio" (to the fused call), "MiB" and "error"; or "failed".
-    """
-    code = f"print(json.dumps(scale.costs({way!r}, {n})))"
-    code = f"import json; from tools.quality import scale; {code}"
+    """Measure one way in its own process: `costs`, or how it "failed"."""
+    code = "import json; from tools.quality import scale; "
+    code += f"print(json.dumps(scale.costs({way!r}, {n})))"
     path = f"{ROOT}{os.pathsep}{BESIDE}"
     try:
         answer = subprocess.run(
@@ -250,17 +239,15 @@ def measure_all(
         for (way, n), found in results.items():
             if "failed" not in found[-1]:
                 found.append(measure(way, n))
-    return {key: medians(found) for key, found in results.items()}
-
-
-def medians(rounds: list[dict[str, Any]]) -> dict[str, Any]:
-    """Return the medians of what was measured, or what failed."""
-    if "failed" in rounds[-1]:
-        return rounds[-1]
     return {
-        what: statistics.median(each[what] for each in rounds)
-        for what in rounds[-1]
+        key: found[-1] if "failed" in found[-1] else medians(found)
+        for key, found in results.items()
     }
+
+
+def medians(rounds: list[dict[str, float]]) -> dict[str, float]:
+    """Return the median of each of the costs over the rounds."""
+    return {x: statistics.median(r[x] for r in rounds) for x in rounds[0]}
 
 
 def table(results: Results) -> str:
@@ -274,32 +261,29 @@ def table(results: Results) -> str:
         rows.append([way])
         for n in sizes:
             cost = results[way, n]
-            if "failed" in cost:
-                rows[-1].append(cost["failed"])
-                continue
-            time = f"{cost['s']:.3g} s"
-            if way != "fused":
-                time = f"{cost['ratio']:.3g} x"
-            rows[-1].append(f"{time}, {cost['MiB']:.1f}, {cost['error']:.0e}")
+            form = "{s:.3g} s" if way == "fused" else "{ratio:.3g} x"
+            form += ", {MiB:.1f}, {error:.0e}"
+            form = "{failed}" if "failed" in cost else form
+            rows[-1].append(form.format(**cost))
     return "\n".join(f"| {' | '.join(row)} |" for row in rows)
 
 
-def main(rounds: int = 3) -> None:
+def measure_lesson() -> None:
     """Measure lesson 05's table anew and write it in one move."""
-    found = measure_all(LESSON_WAYS, SIZES, rounds)
+    found = measure_all(LESSON_WAYS, SIZES, ROUNDS)
     release = version("torch").partition("+")[0]
     today, cores = time.strftime("%Y-%m-%d"), os.cpu_count()
     lines = [
         f"# {today}, PyTorch {release}, one thread of {cores} cores",
-        f"# n queries, n keys; median of {rounds} interleaved rounds",
+        f"# n queries, n keys; median of {ROUNDS} interleaved rounds",
         f"# nan: over {MOST_GIBIBYTES} GiB; inf: over {MOST_SECONDS} s",
         "method,n,seconds,mebibytes",
     ]
     numbers = {NO_MEMORY: "nan,nan", LATE: "inf,nan"}
     for way, n in itertools.product(LESSON_WAYS, SIZES):
         cost = found[way, n]
-        given = "{s:.4g},{MiB:.4g}" if "s" in cost else numbers[cost["failed"]]
-        lines.append(f"{way},{n},{given.format(**cost)}")
+        form = "{s:.4g},{MiB:.4g}" if "s" in cost else numbers[cost["failed"]]
+        lines.append(f"{way},{n},{form.format(**cost)}")
     new = LESSON.with_suffix(".new")
     new.write_text("\n".join(lines) + "\n", encoding="utf-8")
     new.replace(LESSON)

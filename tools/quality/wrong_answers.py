@@ -1,10 +1,7 @@
 """Give answers of all kinds to the self-checks, to see whether they are fair.
 
-A learner's answer is mostly nearly right, or right in another form, or not of
-the kind that is asked for. So there are three families: "changed", a fault in
-a solution, one change of code by the rules of `rules` (texts, prints and plots
-are left alone); "form", the right answer as another type or shape, or rounded
-as the solution prints it; and "nonsense", to be refused in words.
+There are two families: "form", the right answer as another type or shape, or
+rounded as the solution prints it; and "nonsense", to be refused in words.
 """
 
 import ast
@@ -21,14 +18,11 @@ from anyarray import to_numpy
 from tools.author import sources
 from tools.frameworks import why_missing
 from tools.quality.in_process import ARRAYS, execute
-from tools.quality.rules import changes, replaced
 
 FAMILIES = {
-    "changed": "changed answers are refused (are the others right, too?)",
     "form": "right answers in other forms are called right",
     "nonsense": "answers of a wrong kind are refused in words",
 }
-SPARED = re.compile(r"print|plot|show_heatmaps|legend|figsize|label")
 NUMBER = re.compile(r"-?\d+\.?\d*")
 PYTHON = re.compile(r"Error|Exception|Warning|broadcast|ambiguous|raised")
 STRANGE = "a function of other arguments"  # its own error is told
@@ -60,8 +54,7 @@ class Judged(NamedTuple):
         """Tell whether the check should say so."""
         if self.family == "form":
             return self.said.endswith(": right.\n")
-        in_words = self.family == "changed" or self.what.endswith(STRANGE)
-        in_words = in_words or not PYTHON.search(self.said)
+        in_words = self.what.endswith(STRANGE) or not PYTHON.search(self.said)
         return "right." not in self.said and in_words
 
 
@@ -79,16 +72,19 @@ def judge(
     for title, solutions, check, namespace in exercises_of(name, framework):
         solved = dict(namespace)
         printed = [execute(source, solved, "answer") for source in solutions]
-        right = {key: solved[key] for key in asked(check)}
+        function = ast.parse(check).body[-1]
+        assert isinstance(function, ast.FunctionDef)
+        right = {
+            answer.arg: solved[answer.arg] for answer in function.args.args
+        }
         answers = {
-            "changed": changed(right, solutions, namespace),
             "form": in_forms(right, "".join(printed), [framework, *others]),
             "nonsense": in_nonsense(right),
         }
         for family in families:
             for what, names in answers[family]:
-                names = names if family == "changed" else solved | names
-                yield Judged(title, family, what, said_of(check, names))
+                said = said_of(check, solved | names)
+                yield Judged(title, family, what, said)
 
 
 def exercises_of(
@@ -96,8 +92,7 @@ def exercises_of(
 ) -> Iterator[tuple[str, list[str], str, Names]]:
     """Run a lesson; yield its exercises, before they are solved.
 
-    Yields:
-        (heading, sources of the solution, source of the check, the names).
+    Each is (heading, sources of the solution, source of the check, names).
     """
     namespace: Names = {"__name__": "lesson"}
     solutions: list[str] = []
@@ -118,43 +113,7 @@ def said_of(check: str, names: Names) -> str:
     return execute(check, dict(names), "check")
 
 
-def asked(check: str) -> list[str]:
-    """Return the names of the answers that a check asks for."""
-    function = ast.parse(check).body[-1]
-    assert isinstance(function, ast.FunctionDef)
-    return [argument.arg for argument in function.args.args]
-
-
-# The three families: what an answer is, and the names that give it
-
-
-def changed(right: Names, solutions: list[str], namespace: Names) -> Answers:
-    """Yield what solutions with a fault give, where it is another answer."""
-    for at, source in enumerate(solutions):
-        lines = ["", *source.splitlines()]
-        for rule, what, plant in changes(source):
-            line = lines[int(what.split()[1].rstrip(":"))]  # "line 3: ..."
-            if rule == "text" or SPARED.search(f"{line} {what}"):
-                continue
-            names = dict(namespace)
-            try:
-                for other in replaced(solutions, at, plant()):
-                    execute(other, names, "answer")
-            except Exception:  # which the learner sees at once
-                continue
-            if any(differs(right[key], names.get(key)) for key in right):
-                yield f"[{rule}] {what}", names
-
-
-def differs(right: Any, answer: Any) -> bool:
-    """Tell whether a change of a solution has changed this answer."""
-    if callable(right) and callable(answer):
-        one, other = right.__code__, answer.__code__
-        parts = "co_code", "co_consts", "co_names"
-        return any(getattr(one, x) != getattr(other, x) for x in parts)
-    if answer is None:
-        return True
-    return not np.array_equal(to_numpy(right), to_numpy(answer))
+# The families: what an answer is, and the names that give it
 
 
 def in_forms(right: Names, printed: str, frameworks: list[str]) -> Answers:
@@ -230,7 +189,7 @@ def nonsense(right: Any) -> Names:
     }
 
 
-def main(frameworks: list[str]) -> bool:
+def judge_all(frameworks: list[str]) -> bool:
     """Print the misjudged answers and the counts; tell if it is unfair."""
     warnings.simplefilter("ignore")  # wrong answers divide by zero
     just, all_of = Counter[str](), Counter[str]()
@@ -246,5 +205,4 @@ def main(frameworks: list[str]) -> bool:
                     print(f"{place}: {one.what}: {one.said.strip()}")
     for family, words in FAMILIES.items():
         print(f"{just[family]} of {all_of[family]} {words}")
-    # A change of a solution may be another right answer: somebody must look.
-    return any(just[one] < all_of[one] for one in ("form", "nonsense"))
+    return just != all_of
