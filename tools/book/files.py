@@ -35,19 +35,17 @@ def template(name: str) -> str:
     return path.read_text("utf-8")
 
 
-def archive(framework: str) -> bytes:
-    """Return a zip file with all that a framework's notebooks need."""
+def needed(framework: str) -> dict[str, bytes]:
+    """Return all that a framework's notebooks need, {path: content}."""
     title = FRAMEWORKS[framework].title
     text = INSTALL.format(title=title, name=framework)
     inside = {"INSTALL.txt": text.encode()}
-    for path in ROOT.glob(f"notebooks/{framework}/*.ipynb"):
-        inside[f"notebooks/{path.name}"] = notebook(path)
     packages = [f"{package}/*.*" for package in PACKAGES]
     for pattern in *packages, "pyproject.toml", "README.md", *LICENSES:
         for path in ROOT.glob(pattern):
             name = path.relative_to(ROOT).as_posix()
             inside[name] = path.read_text("utf-8").encode()
-    return zipped(inside, f"attention-pooling-{framework}")
+    return inside
 
 
 def notebook(path: Path, link: str = "") -> bytes:
@@ -71,10 +69,7 @@ def zipped(inside: Mapping[str, bytes], folder: str) -> bytes:
 
 
 def write(files: Mapping[str, str | bytes], folder: Path) -> None:
-    """Bring a folder to hold just these files, each put there in one move.
-
-    Equal ones are left alone.
-    """
+    """Bring a folder to hold just these files; equal ones are left alone."""
     for path in [p for p in folder.rglob("*") if p.is_file()]:
         if path.relative_to(folder).as_posix() not in files:
             path.unlink()
@@ -93,8 +88,8 @@ def sphinx(
 ) -> dict[str, bytes]:
     """Return what Sphinx makes of MyST files, {path: content}.
 
-    What it makes them of stays in the folder, and what it has read beside it:
-    only what has changed since is read again.
+    The folder keeps these, and one beside it what has been read of them, so
+    that only what has changed since is read again.
 
     Raises:
         LessonError: Sphinx warned.
@@ -104,12 +99,12 @@ def sphinx(
     if before != {*texts}:  # nothing of a page that is gone may stay
         shutil.rmtree(work, ignore_errors=True)
     write(texts, folder)
+    html = work / "html"
     command = [sys.executable, "-m", "sphinx", "--builder", builder]
     command += ["--fail-on-warning", "--keep-going", "--quiet"]
-    command += ["--conf-dir", str(settings)]
+    command += ["--conf-dir", str(settings), str(folder), str(html)]
     command += ["--doctree-dir", str(work / "doctrees")]
-    html = work / "html"
-    if subprocess.run([*command, str(folder), str(html)], cwd=ROOT).returncode:
+    if subprocess.run(command, cwd=ROOT).returncode:
         raise LessonError(
             f"Sphinx warned of what is in {folder} (see above); "
             "what was made before is as it was."

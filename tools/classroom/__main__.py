@@ -15,10 +15,7 @@ def main() -> None:
     commands = parser.add_subparsers(dest="command", required=True)
     kit = commands.add_parser("kit", help="to hand out, to keep, and slides")
     kit.add_argument("--lesson", default="", help="e.g. 02")
-    kit.add_argument(
-        "--force", action="store_true", help="drop changes by hand"
-    )
-    kit.add_argument("--folder", type=Path, default=ROOT / "build")
+    kit.add_argument("--force", action="store_true", help="drop what changed")
     hub = commands.add_parser("hub", help="run a JupyterHub for a class")
     hub.add_argument("--names", default="", help="file, one name a line")
     hub.add_argument("--teacher", default="", help="may stop and see all")
