@@ -2,9 +2,9 @@
 
 import io
 import re
-import shutil
 import subprocess
 import sys
+import tempfile
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -24,7 +24,7 @@ Attention pooling in {title}. With Python 3.11:
 LICENSES = "LICENSE", "notebooks/source/LICENSE"
 # Of what Sphinx makes, readers need neither this nor most of reveal.js.
 LEFT_OUT = re.compile(
-    r"\.buildinfo|objects\.inv|_static/revealjs/"
+    r"\.buildinfo|\.doctrees/.*|objects\.inv|_static/revealjs/"
     r"(?!(LICENSE|dist/reveal\.(css|js)|plugin/notes/notes\.js)$).*"
 )
 
@@ -88,30 +88,19 @@ def sphinx(
 ) -> dict[str, bytes]:
     """Return what Sphinx makes of MyST files, {path: content}.
 
-    The folder keeps these, and one beside it what has been read of them, so
-    that only what has changed since is read again.
-
     Raises:
         LessonError: Sphinx warned.
     """
-    work = folder.with_name(f"{folder.name}-made")
-    before = {str(p.relative_to(folder)) for p in folder.rglob("*.*")}
-    if before != {*texts}:  # nothing of a page that is gone may stay
-        shutil.rmtree(work, ignore_errors=True)
     write(texts, folder)
-    html = work / "html"
     command = [sys.executable, "-m", "sphinx", "--builder", builder]
     command += ["--fail-on-warning", "--keep-going", "--quiet"]
-    command += ["--conf-dir", str(settings), str(folder), str(html)]
-    command += ["--doctree-dir", str(work / "doctrees")]
-    if subprocess.run(command, cwd=ROOT).returncode:
-        raise LessonError(
-            f"Sphinx warned of what is in {folder} (see above); "
-            "what was made before is as it was."
-        )
-    made = {p.relative_to(html).as_posix(): p for p in html.rglob("*.*")}
-    return {
-        name: path.read_bytes()
-        for name, path in made.items()
-        if path.is_file() and not LEFT_OUT.fullmatch(name)
-    }
+    command += ["--conf-dir", str(settings), str(folder)]
+    with tempfile.TemporaryDirectory() as made:
+        if subprocess.run([*command, made], cwd=ROOT).returncode:
+            raise LessonError(
+                f"Sphinx warned of what is in {folder} (see above); "
+                "what was made before is as it was."
+            )
+        paths = [path for path in Path(made).rglob("*") if path.is_file()]
+        found = {p.relative_to(made).as_posix(): p.read_bytes() for p in paths}
+    return {n: c for n, c in found.items() if not LEFT_OUT.fullmatch(n)}

@@ -177,8 +177,8 @@ def build(names: list[str], framework: str, folder: Path, force: bool) -> Path:
     """Make a framework's kit of some lessons in ``folder/class``.
 
     Raises:
-        LessonError: a notebook does not run, or the kit was changed by hand and
-            ``force`` does not say that such changes go.
+        LessonError: a notebook does not run, or the kit was changed by hand
+            and ``force`` does not say that such changes go.
     """
     reason = why_missing(framework)
     if reason:
