@@ -37,11 +37,9 @@ def slug(heading):
 
 def rows(text):
     """Return the rows of a text's tables, without their heads."""
-    tables = re.findall(r"(?:^\|.*\n)+", text, re.M)
-    lines = [line for table in tables for line in table.splitlines()[2:]]
-    return [
-        [part.strip() for part in line.strip("|").split("|")] for line in lines
-    ]
+    found = re.findall(r"^\|[ :|-]*-[ :|-]*\n((?:\|.*\n)+)", text, re.M)
+    lines = [line.strip("|").split("|") for line in "".join(found).split("\n")]
+    return [[part.strip() for part in line] for line in lines if line != [""]]
 
 
 def section(document, title):
@@ -56,10 +54,8 @@ def linked(text):
     for words, target in LINK.findall(text):
         place = CELL.search(target)
         if place:
-            cells = lesson(place[2]).cells
-            cell = next((c for c in cells if c.id == place[3]), None)
-            assert cell, f"{target}: no such cell"
-            found.append((" ".join(words.split()), cell, place[2]))
+            cells = {cell.id: cell for cell in lesson(place[2]).cells[::-1]}
+            found.append((" ".join(words.split()), cells[place[3]], place[2]))
     return found
 
 

@@ -29,11 +29,9 @@ from tools.book import slides
 from tools.book.files import needed, write, zipped
 from tools.frameworks import FRAMEWORKS, chosen, why_missing
 
-HANDOUT = "attention-pooling-{}-handout"
 MADE = ".made.json"  # in each kit, {path: hash} of what was written
 # Jupyter, Python and macOS make these; all else is somebody's work.
 NOBODYS = {MADE, ".ipynb_checkpoints", "__pycache__", ".DS_Store"}
-RIGHT = ": right.\n"  # what a self-check prints at last
 PROMISE = re.compile(r"\s*The solution is folded below\.")
 LABEL = r"(?:#|\*\*[A-Z][\w ]*\.\*\*)"  # a heading; as in **Predict.**
 SAW = "**What you saw.**"
@@ -94,11 +92,7 @@ def solved(lesson: Lesson, framework: str) -> Any:
 
 
 def run(notebook: Any, folder: Path, name: str) -> float:
-    """Execute a solved notebook in place; return the seconds that it took.
-
-    Raises:
-        LessonError: a cell failed, or a self-check was not content.
-    """
+    """Execute a solved notebook in place; return the seconds that it took."""
     started = time.perf_counter()
     try:
         execute(notebook, folder)
@@ -108,10 +102,9 @@ def run(notebook: Any, folder: Path, name: str) -> float:
     for cell in notebook.cells:
         if "check" in cell.metadata.get("tags", []):
             said = "".join(output.get("text", "") for output in cell.outputs)
-            if not said.endswith(RIGHT):
-                raise LessonError(
-                    f"{name}: the solution does not pass: {said}"
-                )
+            if not said.endswith(": right.\n"):
+                message = f"{name}: the solution does not pass: {said}"
+                raise LessonError(message)
     return time.perf_counter() - started
 
 
@@ -178,7 +171,7 @@ def build(names: list[str], framework: str, folder: Path, force: bool) -> Path:
 
     Raises:
         LessonError: a notebook does not run, or the kit was changed by hand
-            and ``force`` does not say that such changes go.
+            and there is no ``force``.
     """
     reason = why_missing(framework)
     if reason:
@@ -192,13 +185,14 @@ def build(names: list[str], framework: str, folder: Path, force: bool) -> Path:
     work = folder / "class-work" / framework
     work.mkdir(parents=True, exist_ok=True)
     lessons = [sources.read(name) for name in names]
-    handed, name = handout(lessons, framework), HANDOUT.format(framework)
+    handed = handout(lessons, framework)
     kept = teacher(lessons, framework, work)
     slides.build(work, names, [framework])
     shutil.rmtree(new, ignore_errors=True)
     write(handed, new / "handout")
     write(kept, new / "teacher")
     shutil.copytree(work / "slides", new / "slides")
+    name = f"attention-pooling-{framework}-handout"
     (new / f"{name}.zip").write_bytes(zipped(handed, name))
     (new / MADE).write_text(json.dumps(digests(new), indent=1), "utf-8")
     if not force:
