@@ -23,7 +23,7 @@ Stored = dict[str, dict[str, list[Any]]]
 
 SVG = "image/svg+xml"
 LIVE = "application/vnd.d2lmini.live+json"  # what the live figure begins with
-UNMEASURED = re.compile(r" *<!-- unmeasured:.*?-->", re.S)
+COMMENT = re.compile(r" *<!--.*?-->", re.S)
 # Paragraphs that are set apart on a page, and the class they get.
 APART = {
     "**Predict.**": "predict",
@@ -129,7 +129,7 @@ def page(lesson: Lesson, outputs: Stored, repository: str = "") -> Page:
 
 def prose(source: str) -> str:
     """Return prose for a page: comments left out, some paragraphs apart."""
-    source = FORMULA.sub(r"\n\n\1\n\n", UNMEASURED.sub("", source))
+    source = FORMULA.sub(r"\n\n\1\n\n", COMMENT.sub("", source))
     paragraphs = re.split(r"\n{2,}", source.strip())
     for i, text in enumerate(paragraphs):
         for start, name in APART.items():

@@ -21,7 +21,6 @@ from tools.book import files, pages
 from tools.frameworks import FRAMEWORKS
 
 SETTINGS = Path(__file__).with_name("reveal")
-COMMENT = re.compile(r"<!--.*?-->", re.S)
 HEADING = re.compile(r"^#+ +(.+)\n?", re.M)
 SUMMARY, EXERCISES = "What you saw", "Exercises"
 # Room on a slide of 1280 x 720 below its heading, and what a figure needs of
@@ -67,7 +66,7 @@ def sections(cells: Iterable[Cell]) -> list[Section]:
             found[-1].steps[-1].cell = cell
             found[-1].steps.append(Step())
         elif cell.kind == "markdown" and "hint" not in cell.tags:
-            above, *rest = HEADING.split(COMMENT.sub("", cell.source))
+            above, *rest = HEADING.split(pages.COMMENT.sub("", cell.source))
             if above.strip():
                 found[-1].steps[-1].prose.append(above.strip())
             for title, text in zip(rest[::2], rest[1::2], strict=True):
