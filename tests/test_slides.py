@@ -5,7 +5,7 @@ import re
 import pytest
 from nbformat.v4 import new_output
 
-from tools.author.sources import LessonError, parse
+from tools.author.sources import parse
 from tools.book import slides
 
 LESSON = r"""# 09 A small lesson
@@ -106,82 +106,50 @@ def parted(deck):
     return seen, notes
 
 
-def test_first_slide_names_lesson_framework_and_minutes(parted):
-    shown = parted[0]["09 A small lesson (PyTorch)"]
-    assert "about 5 minutes" in shown
-
-
-def test_marked_cells_are_shown_and_others_are_not(deck, parted):
+def test_the_room_sees_what_is_marked_in_the_order_of_the_lesson(parted):
     seen, _ = parted
-    assert "print(np.mean(unmarked))" in seen["A mean"]
-    assert "mean 1.5" in seen["A mean"]
-    for hidden in ("unmarked = [1, 2]", "import numpy", "hidden_code"):
-        assert hidden not in deck.text
-    assert "solved" not in deck.text
-    assert "The tools" not in seen
-
-
-def test_questions_stand_before_the_code_and_the_output_waits(parted):
-    shown = parted[0]["A mean"]
-    order = "Which number", "what sign", "np.mean", "fragment", "mean 1.5"
-    places = [shown.index(part) for part in order]
+    assert [*seen] == [
+        "09 A small lesson (PyTorch)",
+        "A mean",
+        "A picture of it",
+        "What you saw",
+        "Exercises",
+    ]
+    opening, mean, picture, summary, exercises = seen.values()
+    assert "about 5 minutes" in opening
+    order = r"\sum_i x_i $$", "Which number", "what sign", "print(np.mean("
+    order += "fragment", "mean 1.5"  # the output waits for the next step
+    places = [mean.index(part) for part in order]
     assert places == sorted(places)
+    assert ":alt: A line from 1 to 2." in picture
+    assert "- First point.\n\n- Second point." in summary
+    assert exercises.strip() == "1. The sum"
 
 
-def test_question_that_no_marked_cell_answers_is_in_the_notes_only(parted):
+def test_prose_and_questions_without_an_answer_are_in_the_notes_only(parted):
     seen, notes = parted
-    assert "without an answer" not in "".join(seen.values())
-    assert "without an answer" in notes["A mean"]
-
-
-def test_formulas_are_kept_on_slides_and_as_tex_in_notes(parted):
-    seen, notes = parted
-    assert r"$$m = \frac{1}{n} \sum_i x_i $$" in seen["A mean"]
+    for text in "The prose", "After it", "without an answer":
+        assert text in notes["A mean"]
+        assert text not in "".join(seen.values())
     assert r"m = \frac{1}{n} \sum_i x_i." in notes["A mean"]
     assert '<span class="math inline">n</span> values' in notes["A mean"]
 
 
-def test_prose_is_in_the_notes_without_comments(deck, parted):
-    seen, notes = parted
-    assert "The prose" in notes["A mean"]
-    assert "After it" in notes["A mean"]
-    assert "The prose" not in seen["A mean"]
-    assert "hidden" not in deck.text
-
-
-def test_what_a_last_line_returns_is_left_out_beside_a_print(deck):
-    assert "Text(0" not in deck.text
-
-
-def test_figure_has_its_text(deck, parted):
-    shown = parted[0]["A picture of it"]
-    assert ":alt: A line from 1 to 2." in shown
+def test_what_is_for_nobody_in_the_room_is_nowhere(deck):
+    for text in (
+        *("unmarked = [1, 2]", "import numpy", "hidden_code"),  # unmarked
+        *("solved", "spoiler"),  # the exercise's
+        "Text(0",  # which a last line returns, beside what is printed
+        "(hidden)",  # a comment's
+    ):
+        assert text not in deck.text
     assert list(deck.pictures.values()) == ["<svg/>"]
 
 
-def test_summary_is_a_list_and_exercises_are_titles_only(parted):
-    seen, notes = parted
-    assert "spoiler" not in notes["Exercises"]
-    assert "- First point.\n\n- Second point." in seen["What you saw"]
-    assert seen["Exercises"].strip() == "1. The sum"
-
-
-def test_lesson_that_says_no_minutes_is_refused():
-    text = LESSON.replace("about 5 minutes", "a while")
-    with pytest.raises(LessonError, match="'about N minutes' is missing"):
-        slides.deck(parse("09_small", text), "numpy", {})
-
-
 def test_blocks_that_do_not_fit_go_to_the_next_slide():
-    half, figure, output = (
-        slides.Block(kind, "", height)
-        for kind, height in (
-            ("code", slides.ROOM // 2),
-            ("figure", 1),
-            ("output", slides.ROOM // 2),
-        )
-    )
-    packed = slides.pack(
-        [half, half, half, output, half, figure, output, half]
-    )
+    half = slides.ROOM // 2
+    code, output = (slides.Block(k, "", half) for k in ("code", "output"))
+    figure = slides.Block("figure", "", 1)
+    blocks = [code, code, code, output, code, figure, output, code]
+    packed = slides.pack(blocks)
     assert [len(blocks) for blocks in packed] == [2, 2, 1, 2, 1]

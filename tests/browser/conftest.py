@@ -7,17 +7,6 @@ import pytest
 import reader
 from playwright import sync_api
 
-# What keeps it from asking the network for anything of its own.
-QUIET = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
-
 
 def pytest_collection_modifyitems(items):
     for item in items:
@@ -31,9 +20,9 @@ def browser():
     if not found:
         pytest.fail("Chromium is not installed (Debian: chromium)")
     with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=found, args=QUIET)
-        yield browser
-        browser.close()
+        options = {"executable_path": found, "args": ["--disable-gpu"]}
+        with playwright.chromium.launch(**options) as browser:
+            yield browser
 
 
 @pytest.fixture

@@ -1,5 +1,7 @@
 """Somebody who reads a page, and hears of all that goes wrong on it."""
 
+import hashlib
+
 from axe_playwright_python.sync_playwright import Axe
 
 
@@ -30,6 +32,15 @@ class Reader:
         self.page.wait_for_load_state("load")
         self.page.evaluate("window.MathJax?.startup?.promise")
         return self.page
+
+
+def contents(folder):
+    """Return {path: hash of the content} of the files in a folder."""
+    return {
+        path.relative_to(folder): hashlib.md5(path.read_bytes()).hexdigest()
+        for path in folder.rglob("*")
+        if path.is_file()
+    }
 
 
 def barriers(page, **options):

@@ -5,7 +5,6 @@ import re
 import shlex
 import subprocess
 import sys
-import time
 
 import nbformat
 import pytest
@@ -18,6 +17,9 @@ NAMES = names()
 LESSON = NAMES[1]
 CHANGED = NAMES[2]  # by somebody else, in NumPy's folder
 TALL = 20_000  # pixels, in which all of a lesson is on the screen
+READY = r"(http://127\.0\.0\.1:\d+)/lab\S*\?token=(\w+)"
+ALL_RUN = """[...document.querySelectorAll(".jp-CodeCell .jp-InputPrompt")]
+  .every((prompt) => /\\d/.test(prompt.textContent))"""
 NEVER = "jupyterlab.NeverCheckForUpdate"
 LOOP = """\
 import time
@@ -35,22 +37,9 @@ SET = "live.w = 5"
 TELL = "print(f'w is {live.w:.4f}, {len(live.x_train)} points')"
 
 
-def surroundings(folder):
-    """Return the environment of somebody who is new to Jupyter."""
-    env = {
-        **os.environ,
-        "JUPYTER_CONFIG_DIR": str(folder / ".config"),
-        "JUPYTER_DATA_DIR": str(folder / ".data"),
-        "JUPYTER_RUNTIME_DIR": str(folder / ".runtime"),
-        "OMP_NUM_THREADS": "1",
-    }
-    env.pop("MPLBACKEND", None)  # the tests' own, not a learner's
-    return env
-
-
 @pytest.fixture(scope="module")
-def lab(tmp_path_factory):
-    """Clone the repository and do what `make lab` does.
+def lab(tmp_path_factory, start):
+    """Clone the repository and do what `make lab` does, as a newcomer.
 
     One notebook is not as it was committed: somebody has changed it.
 
@@ -58,7 +47,10 @@ def lab(tmp_path_factory):
         The notebooks' folder, and the server's (address, token).
     """
     above = tmp_path_factory.mktemp("fresh")
-    clone, env = above / "clone", surroundings(above)
+    clone, env = above / "clone", {**os.environ, "OMP_NUM_THREADS": "1"}
+    for kind in "CONFIG", "DATA", "RUNTIME":
+        env[f"JUPYTER_{kind}_DIR"] = str(above / kind)
+    env.pop("MPLBACKEND", None)  # the tests' own, not a learner's
     subprocess.run(["git", "clone", "--quiet", ROOT, clone], check=True)
     path = clone / "notebooks" / "numpy" / f"{CHANGED}.ipynb"
     text = path.read_text().replace("</svg>", "<script>1</script></svg>")
@@ -74,42 +66,16 @@ def lab(tmp_path_factory):
     # It would ask the network for news and updates.
     command += ["--LabApp.news_url=None"]
     command += ["--LabApp.check_for_updates_class=" + NEVER]
-    log = above / "lab.log"
-    with log.open("w") as stream:
-        server = subprocess.Popen(
-            command, cwd=clone, env=env, stdout=stream, stderr=stream
-        )
-    try:
-        yield clone / "notebooks", address(log, server)
-    finally:
-        server.terminate()
-        server.wait(20)
+    with start(READY, command, cwd=clone, env=env) as (_, found):
+        yield clone / "notebooks", found.groups()
 
 
-def address(log, server):
-    """Return (host and port, token) once the server answers."""
-    for _ in range(120):
-        found = re.search(
-            r"(http://127\.0\.0\.1:\d+)/lab\S*\?token=(\w+)", log.read_text()
-        )
-        if found:
-            return found.groups()
-        assert server.poll() is None, log.read_text()
-        time.sleep(0.5)
-    raise AssertionError(log.read_text())
-
-
-def open_notebook(page, lab, path):
-    """Open a notebook in JupyterLab."""
+def open_notebook(visit, lab, path):
+    """Open a notebook in JupyterLab; return who reads it."""
     (host, token), inside = lab[1], path.relative_to(lab[0]).as_posix()
-    page.set_default_timeout(60_000)
-    page.goto(f"{host}/lab/tree/{inside}?token={token}&reset")
-
-
-def open_with_kernel(visit, lab, path):
-    """Open a notebook and wait for its kernel."""
-    reader = visit()
-    open_notebook(reader.page, lab, path)
+    reader = visit(height=TALL)
+    reader.page.set_default_timeout(60_000)
+    reader.page.goto(f"{host}/lab/tree/{inside}?token={token}&reset")
     reader.page.wait_for_function(
         "document.querySelector('#jp-main-statusbar')"
         "?.innerText.includes('| Idle')"
@@ -117,25 +83,21 @@ def open_with_kernel(visit, lab, path):
     return reader
 
 
-def run_all(page):
-    page.get_by_role("menubar").get_by_text("Run", exact=True).click()
-    page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
+def menu(page, name, command):
+    """Press an entry of a menu."""
+    page.get_by_role("menubar").get_by_text(name, exact=True).click()
+    page.locator(f"li[data-command='{command}']").click()
 
 
-def saved(page, path, seconds):
-    """Save until every code cell has been executed; return the notebook."""
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        page.keyboard.press("Control+s")
-        page.wait_for_timeout(1500)
-        notebook = nbformat.read(path, as_version=4)
-        code = [c for c in notebook.cells if c.cell_type == "code"]
-        idle = page.locator("#jp-main-statusbar").inner_text()
-        if all(c.execution_count for c in code) and "| Idle" in idle:
-            page.keyboard.press("Control+s")
-            page.wait_for_timeout(1500)
-            return nbformat.read(path, as_version=4)
-    raise AssertionError(f"not all cells have run after {seconds} s")
+def saved(page, path):
+    """Save a notebook in Lab, and return it."""
+
+    def saves(answer):
+        return answer.request.method == "PUT" and path.name in answer.url
+
+    with page.expect_response(saves):
+        menu(page, "File", "docmanager:save")
+    return nbformat.read(path, as_version=4)
 
 
 def kinds(cell):
@@ -150,20 +112,14 @@ def kinds(cell):
 
 def pictures(path):
     """Return how many figures a notebook holds."""
-    notebook = nbformat.read(path, as_version=4)
-    return sum(
-        "image/svg+xml" in output.get("data", {})
-        for cell in notebook.cells
-        for output in cell.get("outputs", [])
-    )
+    return path.read_text().count('"image/svg+xml":')
 
 
 @pytest.mark.parametrize(
     "inside", [f"numpy/{LESSON}.ipynb", f"jax/{NAMES[0]}.ipynb"]
 )
 def test_every_stored_figure_is_there_before_a_cell_is_run(visit, lab, inside):
-    page = visit(height=TALL).page
-    open_notebook(page, lab, lab[0] / inside)
+    page = open_notebook(visit, lab, lab[0] / inside).page
     seen = page.locator(".jp-RenderedSVG img:visible")
     expect(seen).to_have_count(pictures(lab[0] / inside), timeout=30_000)
     assert seen.count() >= 3
@@ -174,8 +130,7 @@ def test_every_stored_figure_is_there_before_a_cell_is_run(visit, lab, inside):
 
 def test_a_notebook_that_somebody_changed_shows_no_figure(visit, lab):
     path = lab[0] / "numpy" / f"{CHANGED}.ipynb"
-    page = visit(height=TALL).page
-    open_notebook(page, lab, path)
+    page = open_notebook(visit, lab, path).page
     texts = page.get_by_text(re.compile("^<Figure size"))
     expect(texts).to_have_count(pictures(path), timeout=30_000)
     assert texts.count() >= 3
@@ -185,15 +140,7 @@ def test_a_notebook_that_somebody_changed_shows_no_figure(visit, lab):
 def test_saving_what_was_only_read_changes_nothing(visit, lab):
     path = lab[0] / "mxnet" / f"{NAMES[0]}.ipynb"
     before = path.read_text()
-
-    def saves(answer):
-        return answer.request.method == "PUT" and path.name in answer.url
-
-    page = open_with_kernel(visit, lab, path).page
-    page.get_by_role("menubar").get_by_text("File", exact=True).click()
-    with page.expect_response(saves):
-        page.locator("li[data-command='docmanager:save']").click()
-    after = nbformat.read(path, as_version=4)
+    after = saved(open_notebook(visit, lab, path).page, path)
     assert after.metadata.language_info.version  # which Jupyter adds
     found = check.check(lab[0], ["mxnet"])
     assert [line for line in found if path.name in line] == []
@@ -212,9 +159,10 @@ def test_run_all_gives_what_is_stored(visit, lab):
             cell.update(outputs=[], execution_count=None)
     path = path.with_name("emptied.ipynb")
     nbformat.write(emptied, path)
-    reader = open_with_kernel(visit, lab, path)
-    run_all(reader.page)
-    for cell in saved(reader.page, path, 180).cells:
+    reader = open_notebook(visit, lab, path)
+    menu(reader.page, "Run", "runmenu:run-all")
+    reader.page.wait_for_function(ALL_RUN, timeout=180_000)
+    for cell in saved(reader.page, path).cells:
         assert "error" not in kinds(cell), cell.source
         assert kinds(cell) == stored[cell.id], cell.source
     seen = reader.page.locator(".jp-RenderedSVG img, .jp-RenderedSVG svg")
@@ -238,7 +186,7 @@ def test_the_animator_moves_and_the_live_figure_writes_back(visit, lab):
     notebook = nbformat.v4.new_notebook(cells=cells, metadata=METADATA)
     path = lab[0] / "scratch.ipynb"
     nbformat.write(notebook, path)
-    page = open_with_kernel(visit, lab, path).page
+    page = open_notebook(visit, lab, path).page
 
     picture = run_cell(page, 0).locator(".jp-RenderedSVG img")
     picture.wait_for()

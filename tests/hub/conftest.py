@@ -4,9 +4,7 @@ import contextlib
 import json
 import re
 import socket
-import subprocess
 import sys
-import threading
 from collections import namedtuple
 
 import psutil
@@ -22,7 +20,7 @@ Hub = namedtuple("Hub", "process command state port url passwords")
 
 
 @pytest.fixture(scope="session")
-def hub(tmp_path_factory):
+def hub(tmp_path_factory, start):
     """Start the hub as `make hub` does, and stop it in the end."""
     folder = tmp_path_factory.mktemp("hub")
     (folder / "class.txt").write_text("\n".join(NAMES))
@@ -33,23 +31,11 @@ def hub(tmp_path_factory):
     command += ["--names", folder / "class.txt", "--teacher", TEACHER]
     command += ["--frameworks", "numpy", "--port", str(port)]
     command += ["--state", folder / "state"]
-    kept = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
-    with subprocess.Popen(command, text=True, **kept) as process:
-        log = []
-        for line in process.stdout:
-            log.append(line)
-            if "JupyterHub is now running" in line:
-                break
-        else:
-            pytest.fail("".join(log))
-        rest = threading.Thread(target=log.extend, args=[process.stdout])
-        rest.start()
+    with start("JupyterHub is now running", command) as (process, _):
         slips = (folder / "state" / "passwords.txt").read_text().split()
         passwords = dict(zip(slips[::2], slips[1::2], strict=True))
         url, state = f"http://127.0.0.1:{port}", folder / "state"
         yield Hub(process, command, state, port, url, passwords)
-        process.terminate()
-        rest.join()
 
 
 class Student:

@@ -108,17 +108,18 @@ class Lesson:
     def steps(self) -> list[list[Cell]]:
         """The variants of a cell, for each framework, or one for all.
 
-        Tagged neighbours are one step; what follows a complete one opens the
-        next.
+        Tagged neighbours are one step; the next begins behind a complete one,
+        and with the second cell for a framework.
         """
         steps: list[list[Cell]] = []
         held: set[str] = set()  # frameworks of the step that is open
         for cell in self.cells:
-            if not cell.frameworks or held in (set(), set(FRAMEWORKS)):
+            new = set(cell.frameworks)
+            if not new or held in (set(), set(FRAMEWORKS)) or new & held:
                 steps.append([])
                 held = set()
             steps[-1].append(cell)
-            held |= set(cell.frameworks)
+            held |= new
         return steps
 
     def cells_of(self, framework: str) -> list[Cell]:

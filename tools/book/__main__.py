@@ -4,7 +4,6 @@ import argparse
 import os
 import re
 import sys
-from pathlib import Path
 
 from tools.author.sources import ROOT, LessonError, names
 from tools.book import site, slides
@@ -34,10 +33,7 @@ def main() -> None:
     decks.add_argument("--lesson", default="", help="how its name begins")
     chosen_before = os.environ.get("LESSON_FRAMEWORKS", "")
     decks.add_argument("--frameworks", default=chosen_before, help="names")
-    for command in book, decks:
-        command.add_argument("--folder", type=Path, default=ROOT / "build")
-    given = parser.parse_args()
-    folder = given.folder.absolute()
+    given, folder = parser.parse_args(), ROOT / "build"
     try:
         if given.command == "pages":
             site.build(folder, given.site.rstrip("/"), given.repository)

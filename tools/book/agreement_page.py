@@ -31,7 +31,7 @@ def predictions(
     """Find what the frameworks predict, and how well.
 
     Returns:
-        A list of dicts with ``name``, ``label`` (of the cell), ``truth``,
+        Dicts with ``name``, ``label`` (of the cell), ``truth`` (x, y),
         ``curves`` {framework: (x, y)} and ``errors`` {framework: printed}.
     """
     found = []
@@ -53,26 +53,24 @@ def predictions(
 
 def of_cell(outputs: list[Any]) -> tuple[Any, ...]:
     """Return a cell's pooling, printed error, true and predicted (x, y)."""
-    printed = PRINTED.search("".join(out.get("text", "") for out in outputs))
-    records = [output.get("data", {}).get(MIME) for output in outputs]
-    lines = {}
-    for artist in [line for each in records if each for line in artists(each)]:
-        line = LINE.fullmatch(artist)
-        if line:
-            path = json.loads(line[2])["path"]
-            lines[line[1]] = np.array(path["x"]), np.array(path["y"])
+    printed, lines = None, {}
+    for output in outputs:
+        printed = printed or PRINTED.search(output.get("text", ""))
+        record = output.get("data", {}).get(MIME)
+        for artist in artists(record) if record else ():
+            line = LINE.fullmatch(artist)
+            if line:
+                path = json.loads(line[2])["path"]
+                lines[line[1]] = np.array(path["x"]), np.array(path["y"])
     if not printed or len(lines) < 2:
         return ()
     return printed[1], printed[2], lines["Truth"], lines["Pred"]
 
 
-def apart(row: dict[str, Any]) -> dict[str, float]:
-    """Return {framework: largest distance of its curve from the first's}."""
-    first = next(iter(row["curves"].values()))[1]
-    return {
-        name: float(np.abs(y - first).max())
-        for name, (_, y) in row["curves"].items()
-    }
+def apart(row: dict[str, Any]) -> float:
+    """Return the largest distance of a curve from the first framework's."""
+    (_, first), *others = row["curves"].values()
+    return max(float(np.abs(y - first).max()) for _, y in others)
 
 
 @plt.style.context("d2lmini.look")
@@ -103,12 +101,11 @@ def page(rows: list[dict[str, Any]]) -> str:
     titles = [FRAMEWORKS[name].title for name in rows[0]["curves"]]
     head = ["pooling", *titles, "largest difference, millionths"]
     table = [" | ".join(head), "---" + " | ---:" * (len(head) - 1)]
-    largest = [1e6 * max(apart(row).values()) for row in rows]
+    largest = [1e6 * apart(row) for row in rows]
     for row, most in zip(rows, largest, strict=True):
         link = f"[{row['name']}](#{row['label']})"
-        table.append(
-            " | ".join([link, *row["errors"].values(), f"{most:.0f}"])
-        )
+        parts = [link, *row["errors"].values(), f"{most:.0f}"]
+        table.append(" | ".join(parts))
     return template("agreement").format(
         table="\n".join(f"| {line} |" for line in table),
         panels=len(rows),

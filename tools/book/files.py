@@ -2,9 +2,9 @@
 
 import io
 import re
-import shutil
 import subprocess
 import sys
+import tempfile
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -24,7 +24,7 @@ Attention pooling in {title}. With Python 3.11:
 LICENSES = "LICENSE", "notebooks/source/LICENSE"
 # Of what Sphinx makes, readers need neither this nor most of reveal.js.
 LEFT_OUT = re.compile(
-    r"\.buildinfo|objects\.inv|_static/revealjs/"
+    r"\.buildinfo|\.doctrees/.*|objects\.inv|_static/revealjs/"
     r"(?!(LICENSE|dist/reveal\.(css|js)|plugin/notes/notes\.js)$).*"
 )
 
@@ -35,19 +35,17 @@ def template(name: str) -> str:
     return path.read_text("utf-8")
 
 
-def archive(framework: str) -> bytes:
-    """Return a zip file with all that a framework's notebooks need."""
+def needed(framework: str) -> dict[str, bytes]:
+    """Return all that a framework's notebooks need, {path: content}."""
     title = FRAMEWORKS[framework].title
     text = INSTALL.format(title=title, name=framework)
     inside = {"INSTALL.txt": text.encode()}
-    for path in ROOT.glob(f"notebooks/{framework}/*.ipynb"):
-        inside[f"notebooks/{path.name}"] = notebook(path)
     packages = [f"{package}/*.*" for package in PACKAGES]
     for pattern in *packages, "pyproject.toml", "README.md", *LICENSES:
         for path in ROOT.glob(pattern):
             name = path.relative_to(ROOT).as_posix()
             inside[name] = path.read_text("utf-8").encode()
-    return zipped(inside, f"attention-pooling-{framework}")
+    return inside
 
 
 def notebook(path: Path, link: str = "") -> bytes:
@@ -71,10 +69,7 @@ def zipped(inside: Mapping[str, bytes], folder: str) -> bytes:
 
 
 def write(files: Mapping[str, str | bytes], folder: Path) -> None:
-    """Bring a folder to hold just these files, each put there in one move.
-
-    Equal ones are left alone.
-    """
+    """Bring a folder to hold just these files; equal ones are left alone."""
     for path in [p for p in folder.rglob("*") if p.is_file()]:
         if path.relative_to(folder).as_posix() not in files:
             path.unlink()
@@ -93,30 +88,19 @@ def sphinx(
 ) -> dict[str, bytes]:
     """Return what Sphinx makes of MyST files, {path: content}.
 
-    What it makes them of stays in the folder, and what it has read beside it:
-    only what has changed since is read again.
-
     Raises:
         LessonError: Sphinx warned.
     """
-    work = folder.with_name(f"{folder.name}-made")
-    before = {str(p.relative_to(folder)) for p in folder.rglob("*.*")}
-    if before != {*texts}:  # nothing of a page that is gone may stay
-        shutil.rmtree(work, ignore_errors=True)
     write(texts, folder)
     command = [sys.executable, "-m", "sphinx", "--builder", builder]
     command += ["--fail-on-warning", "--keep-going", "--quiet"]
-    command += ["--conf-dir", str(settings)]
-    command += ["--doctree-dir", str(work / "doctrees")]
-    html = work / "html"
-    if subprocess.run([*command, str(folder), str(html)], cwd=ROOT).returncode:
-        raise LessonError(
-            f"Sphinx warned of what is in {folder} (see above); "
-            "what was made before is as it was."
-        )
-    made = {p.relative_to(html).as_posix(): p for p in html.rglob("*.*")}
-    return {
-        name: path.read_bytes()
-        for name, path in made.items()
-        if path.is_file() and not LEFT_OUT.fullmatch(name)
-    }
+    command += ["--conf-dir", str(settings), str(folder)]
+    with tempfile.TemporaryDirectory() as made:
+        if subprocess.run([*command, made], cwd=ROOT).returncode:
+            raise LessonError(
+                f"Sphinx warned of what is in {folder} (see above); "
+                "what was made before is as it was."
+            )
+        paths = [path for path in Path(made).rglob("*") if path.is_file()]
+        found = {p.relative_to(made).as_posix(): p.read_bytes() for p in paths}
+    return {n: c for n, c in found.items() if not LEFT_OUT.fullmatch(n)}

@@ -6,6 +6,7 @@ nothing is executed here. A page is MyST Markdown, for Sphinx.
 
 import html
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,7 @@ Stored = dict[str, dict[str, list[Any]]]
 
 SVG = "image/svg+xml"
 LIVE = "application/vnd.d2lmini.live+json"  # what the live figure begins with
-UNMEASURED = re.compile(r" *<!-- unmeasured:.*?-->", re.S)
+COMMENT = re.compile(r" *<!--.*?-->", re.S)
 # Paragraphs that are set apart on a page, and the class they get.
 APART = {
     "**Predict.**": "predict",
@@ -88,7 +89,7 @@ def begun(lesson: Lesson) -> Page:
 
 
 def page(lesson: Lesson, outputs: Stored, repository: str = "") -> Page:
-    """Return the `Page` of a lesson and of what `stored` returns for it.
+    """Return a lesson's `Page`.
 
     With a repository, ``OWNER/NAME`` on GitHub, it links to where the
     notebooks can be run.
@@ -99,15 +100,14 @@ def page(lesson: Lesson, outputs: Stored, repository: str = "") -> Page:
     """
     made = begun(lesson)
     parts: list[str] = []
-    solutions: list[list[Cell]] = []
+    solutions: list[str] = []
     titles = iter(exercises.HINTS)
     for cells in lesson.steps:
         cell = cells[0]
         target = f"({lesson.name[:2]}-{cell.id})=\n"  # of links to the cell
         if cell.kind == "markdown" and "answer" in cell.tags:
-            answer = [variants(cells) for cells in solutions]
-            answer.append(prose(cell.source))
-            parts.append(fold("Solution", "\n".join(answer)))
+            answer = "\n".join([*solutions, prose(cell.source)])
+            parts.append(fold("Solution", answer))
             solutions = []
         elif "hint" in cell.tags:
             parts.append(fold(next(titles), prose(cell.source)))
@@ -118,7 +118,8 @@ def page(lesson: Lesson, outputs: Stored, repository: str = "") -> Page:
             parts.append(target + fold("Self-check", code(cell.source)))
         else:
             if "solution" in cell.tags:
-                solutions.append(cells)
+                solution = variants(cells, lambda one, _: code(one.source))
+                solutions.append(solution)
             parts.append(target + shown(made, cells, outputs))
     head, rest = parts[0].split("\n", 1)
     parts[0] = f"{head}\n\n{links(made, repository)}\n{rest}"
@@ -128,7 +129,7 @@ def page(lesson: Lesson, outputs: Stored, repository: str = "") -> Page:
 
 def prose(source: str) -> str:
     """Return prose for a page: comments left out, some paragraphs apart."""
-    source = FORMULA.sub(r"\n\n\1\n\n", UNMEASURED.sub("", source))
+    source = FORMULA.sub(r"\n\n\1\n\n", COMMENT.sub("", source))
     paragraphs = re.split(r"\n{2,}", source.strip())
     for i, text in enumerate(paragraphs):
         for start, name in APART.items():
@@ -167,11 +168,7 @@ def code(source: str, language: str = "python", name: str = "cell") -> str:
 
 
 def tabs(contents: dict[str, str], name: str = "") -> str:
-    """Return a set of tabs, {framework: text}, that all switch together.
-
-    A further class, "quiet", is for tabs whose labels are not needed as long
-    as one framework is shown.
-    """
+    """Return a set of tabs, {framework: text}; all sets switch together."""
     items = "".join(
         f"::::{{tab-item}} {FRAMEWORKS[key].title}\n:sync: {key}\n\n"
         f"{text.strip()}\n::::\n"
@@ -183,18 +180,12 @@ def tabs(contents: dict[str, str], name: str = "") -> str:
     )
 
 
-def by_framework(cells: list[Cell]) -> dict[str, Cell]:
-    """Return a step's cells, {framework: its cell}, in the one order."""
-    held = {name: cell for cell in cells for name in cell.frameworks}
-    return {name: held[name] for name in FRAMEWORKS}
-
-
-def variants(cells: list[Cell]) -> str:
-    """Return a shared cell's code, or a step's in tabs, without outputs."""
+def variants(cells: list[Cell], text: Callable[[Cell, str], str]) -> str:
+    """Return text(cell, framework): a step's in tabs, a shared cell's once."""
     if not cells[0].frameworks:
-        return code(cells[0].source)
-    step = by_framework(cells)
-    return tabs({name: code(cell.source) for name, cell in step.items()})
+        return text(cells[0], "")
+    held = {name: cell for cell in cells for name in cell.frameworks}
+    return tabs({name: text(held[name], name) for name in FRAMEWORKS})
 
 
 def shown(made: Page, cells: list[Cell], outputs: Stored) -> str:
@@ -203,28 +194,26 @@ def shown(made: Page, cells: list[Cell], outputs: Stored) -> str:
     here = {name: found[cells[0].id] for name, found in outputs.items()}
     if not cells[0].frameworks:
         return code(stub(cells[0].source)) + outputs_of(made, cells[0], here)
-    return tabs(
-        {
-            name: code(stub(cell.source)) + render(made, cell, here[name])
-            for name, cell in by_framework(cells).items()
-        }
+    return variants(
+        cells,
+        lambda one, name: (
+            code(stub(one.source)) + render(made, one, here[name])
+        ),
     )
 
 
 def outputs_of(made: Page, cell: Cell, here: dict[str, list[Any]]) -> str:
-    """Return a shared cell's outputs, {framework: outputs}: once if equal.
-
-    Figures that differ where no text does get tabs whose labels show only
-    side by side: they differ by less than a reader sees.
-    """
+    """Return a shared cell's outputs, {framework: outputs}: once if equal."""
     first, *others = here.values()
     live = any(LIVE in output.get("data", {}) for output in first)
     if live or all(other == first for other in others):
         return render(made, cell, first)
     texts = [list(map(text_of, found)) for found in here.values()]
-    alike = all(text == texts[0] for text in texts)
+    # Figures differ by less than a reader sees where no text does: labels
+    # are shown only when frameworks stand side by side.
+    quiet = "quiet" if texts.count(texts[0]) == len(texts) else ""
     contents = {n: render(made, cell, found) for n, found in here.items()}
-    return tabs(contents, "quiet" if alike else "")
+    return tabs(contents, quiet)
 
 
 def text_of(output: Any) -> str:
@@ -248,7 +237,10 @@ def render(made: Page, cell: Cell, outputs: list[Any]) -> str:
                 )
             name = f"{made.name}-{cell.id}-{len(made.pictures)}.svg"
             made.pictures[f"figures/{name}"] = data[SVG]
-            parts.append(picture(f"figures/{name}", cell.alt))
+            parts.append(
+                f"```{{image}} figures/{name}\n:alt: {cell.alt}\n"
+                ":class: picture\n```\n"
+            )
         elif LIVE in data:
             # The module that JupyterLab loads, inline: a page that is opened
             # as a file can load none from another file.
@@ -263,11 +255,6 @@ def render(made: Page, cell: Cell, outputs: list[Any]) -> str:
                 f"picture, got {', '.join(data) or output.output_type}"
             )
     return "".join(parts)
-
-
-def picture(path: str, alt: str) -> str:
-    """Return an image with its text."""
-    return f"```{{image}} {path}\n:alt: {alt}\n:class: picture\n```\n"
 
 
 def fold(title: str, inside: str) -> str:

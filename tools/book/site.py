@@ -24,20 +24,16 @@ ZIP = "attention-pooling-{}.zip"
 
 
 def texts(repository: str = "") -> dict[str, str]:
-    """Return all that the book is made of: {path: text}.
-
-    Args:
-        repository: see `tools.book.pages.page`.
-    """
-    read = [sources.read(name) for name in sources.names()]
+    """Return all that the book is made of: {path: text}."""
+    read = map(sources.read, sources.names())
     lessons = [(lesson, pages.stored(lesson)) for lesson in read]
     made = [pages.page(*lesson, repository) for lesson in lessons]
     found = {f"{page.name}.md": page.text for page in made}
     rows = agreement_page.predictions(lessons)
     found["agreement.md"] = agreement_page.page(rows)
     found["figures/agreement.svg"] = agreement_page.draw(rows)
-    figure = "three-poolings.svg"
-    found[f"figures/{figure}"] = (ROOT / "docs" / figure).read_text("utf-8")
+    figure = ROOT / "docs" / "three-poolings.svg"
+    found[f"figures/{figure.name}"] = figure.read_text("utf-8")
     for page in made:
         found |= page.pictures
     truth = sources.SOURCE / "what_the_sources_get_wrong.md"
@@ -65,22 +61,24 @@ def index(made: list[pages.Page]) -> str:
 def downloads(site: str) -> dict[str, bytes]:
     """Return the notebooks, and a zip of each framework's: {path: content}.
 
-    Args:
-        site: the book's address, for links from notebooks back to pages, or
-            "" for links within the folder.
+    Notebooks lead back to the pages: at the address ``site``, or, if it is
+    empty, in the same folder.
     """
     found = {}
     for name in FRAMEWORKS:
+        inside = files.needed(name)
         for path in (sources.NOTEBOOKS / name).glob("*.ipynb"):
             page = f"{site or '../..'}/{path.stem}.html?framework={name}"
             link = f"[This lesson as a page, in all frameworks]({page})"
-            inside = f"notebooks/{name}/{path.name}"
-            found[inside] = files.notebook(path, link)
-        found[f"notebooks/{ZIP.format(name)}"] = files.archive(name)
+            found[f"notebooks/{name}/{path.name}"] = files.notebook(path, link)
+            inside[f"notebooks/{path.name}"] = files.notebook(path)
+        file = ZIP.format(name)
+        packed = files.zipped(inside, file.removesuffix(".zip"))
+        found[f"notebooks/{file}"] = packed
     return found
 
 
 def build(folder: Path, site: str = "", repository: str = "") -> None:
-    """Make the book in ``folder/book``; see `downloads` and `texts`."""
+    """Make the book in ``folder/book``; it may know where it will stand."""
     made = files.sphinx("html", HERE, texts(repository), folder / "pages")
     files.write(made | downloads(site), folder / "book")

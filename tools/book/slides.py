@@ -21,7 +21,6 @@ from tools.book import files, pages
 from tools.frameworks import FRAMEWORKS
 
 SETTINGS = Path(__file__).with_name("reveal")
-COMMENT = re.compile(r"<!--.*?-->", re.S)
 HEADING = re.compile(r"^#+ +(.+)\n?", re.M)
 SUMMARY, EXERCISES = "What you saw", "Exercises"
 # Room on a slide of 1280 x 720 below its heading, and what a figure needs of
@@ -67,7 +66,7 @@ def sections(cells: Iterable[Cell]) -> list[Section]:
             found[-1].steps[-1].cell = cell
             found[-1].steps.append(Step())
         elif cell.kind == "markdown" and "hint" not in cell.tags:
-            above, *rest = HEADING.split(COMMENT.sub("", cell.source))
+            above, *rest = HEADING.split(pages.COMMENT.sub("", cell.source))
             if above.strip():
                 found[-1].steps[-1].prose.append(above.strip())
             for title, text in zip(rest[::2], rest[1::2], strict=True):
@@ -91,15 +90,14 @@ def asked(prose: str) -> list[Block]:
 def shown(made: pages.Page, cell: Cell, outputs: list[Any]) -> list[Block]:
     """Return the blocks of a marked cell: its code, figures and texts.
 
-    The page keeps the pictures. What a last line returns, like
-    ``Text(0, 0.5, 'x')``, is left out beside figures and printed text.
+    What a last line returns, like ``Text(0, 0.5, 'x')``, is left out beside
+    figures and printed text.
     """
     found = []
     if cell.slide == "slide":
         rows = len(cell.source.splitlines())
-        name, height = "cell", 32
-        if rows > sources.MOST_LINES:
-            name, height = "cell long", 24
+        long = rows > sources.MOST_LINES
+        name, height = ("cell long", 24) if long else ("cell", 32)
         text = pages.code(cell.source, name=name)
         found.append(Block("code", text, 36 + height * rows))
     told = []
@@ -136,9 +134,8 @@ def slides_of(
 ) -> list[str]:
     """Return a section's slides, as MyST text.
 
-    A question stands before the cell that answers it; one that no marked cell
-    answers is left to the notes. These are the prose that leads to the cell,
-    and what follows it.
+    A question that no marked cell answers is left to the notes. These are the
+    prose that leads to a cell, and what follows it.
     """
     found = []
     for step, following in itertools.pairwise([*section.steps, Step()]):
@@ -155,10 +152,10 @@ def slides_of(
 
 def listed(title: str, items: list[str], prose: list[str]) -> list[str]:
     """Return slides, as MyST text, with a list."""
-    blocks = []
-    for item in items:
-        height = 53 + 39 * (len(item) // 78)
-        blocks.append(Block("list", item, height, prose))
+    blocks = [
+        Block("list", item, 53 + 39 * (len(item) // 78), prose)
+        for item in items
+    ]
     return [slide(title, packed) for packed in pack(blocks)]
 
 
@@ -184,12 +181,7 @@ def notes(prose: list[str]) -> str:
 def deck(
     lesson: Lesson, framework: str, outputs: dict[str, list[Any]]
 ) -> pages.Page:
-    """Return a lesson's deck, of the framework's {cell id: outputs}.
-
-    Raises:
-        LessonError: the lesson does not say how many minutes it takes, or a
-            marked cell has an output that cannot be shown.
-    """
+    """Return a lesson's deck, of the framework's {cell id: outputs}."""
     made = pages.begun(lesson)
     made.name += f"-{framework}"
     opening, *others = sections(lesson.cells_of(framework))

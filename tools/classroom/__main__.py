@@ -9,17 +9,12 @@ from tools.author.sources import NOTEBOOKS, ROOT
 
 def main() -> None:
     """Read the command line."""
-    parser = argparse.ArgumentParser(
-        prog="python -m tools.classroom", description=__doc__
-    )
-    commands = parser.add_subparsers(dest="command", required=True)
-    kit = commands.add_parser("kit", help="to hand out, to keep, and slides")
+    parser = argparse.ArgumentParser("python -m tools.classroom")
+    add = parser.add_subparsers(dest="command", required=True).add_parser
+    kit = add("kit", help="to hand out, to keep, and slides")
     kit.add_argument("--lesson", default="", help="e.g. 02")
-    kit.add_argument(
-        "--force", action="store_true", help="drop changes by hand"
-    )
-    kit.add_argument("--folder", type=Path, default=ROOT / "build")
-    hub = commands.add_parser("hub", help="run a JupyterHub for a class")
+    kit.add_argument("--force", action="store_true", help="drop what changed")
+    hub = add("hub", help="run a JupyterHub for a class")
     hub.add_argument("--names", default="", help="file, one name a line")
     hub.add_argument("--teacher", default="", help="may stop and see all")
     hub.add_argument("--lessons", type=Path, default=NOTEBOOKS)

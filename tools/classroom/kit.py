@@ -7,37 +7,31 @@ in its place as a whole; one in which somebody changed a file is left alone.
 """
 
 import hashlib
-import io
 import json
 import os
 import re
 import shutil
 import sys
 import time
-import zipfile
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from datetime import date
 from pathlib import Path
 from typing import Any
 
 import nbformat
-from jupyter_core.utils import ensure_event_loop
 from nbsight.execute import execute
 
 from tools.author import sources, trust
 from tools.author.exercises import folded
 from tools.author.notebooks import content_hash, dumps, explain, tidy
-from tools.author.sources import Lesson
+from tools.author.sources import ROOT, Lesson, LessonError
 from tools.book import slides
-from tools.book.files import archive, write, zipped
+from tools.book.files import needed, write, zipped
 from tools.frameworks import FRAMEWORKS, chosen, why_missing
 
-HANDOUT = "attention-pooling-{}-handout"
 MADE = ".made.json"  # in each kit, {path: hash} of what was written
 # Jupyter, Python and macOS make these; all else is somebody's work.
 NOBODYS = {MADE, ".ipynb_checkpoints", "__pycache__", ".DS_Store"}
-RIGHT = ": right.\n"  # what a self-check prints at last
 PROMISE = re.compile(r"\s*The solution is folded below\.")
 LABEL = r"(?:#|\*\*[A-Z][\w ]*\.\*\*)"  # a heading; as in **Predict.**
 SAW = "**What you saw.**"
@@ -48,30 +42,23 @@ TEACHER = """\
 # For the teacher: {title}
 
 Not to be handed out. The notebooks beside this page are solved, and were run
-on {day}; each needed so many seconds, with others beside it.
+on {day}.
 """
-
-Files = dict[str, bytes]  # {path in a folder: content}
-
-
-class KitError(Exception):
-    """A kit that cannot be made; the message says why, and the remedy."""
 
 
 def handed_out(lesson: Lesson, framework: str) -> Any:
     """Return a lesson's notebook for the class: not run, nothing solved."""
     notebook = lesson.notebook(framework, linked=False)
-    kept = [
+    notebook.cells = [
         cell
         for cell in notebook.cells
         if "solution" not in cell.metadata.get("tags", [])
     ]
-    for cell in kept:
+    for cell in notebook.cells:
         if cell.cell_type == "markdown":
             cell.source = veiled(PROMISE.sub("", cell.source))
-    title, _, rest = kept[0].source.partition("\n")
-    kept[0].source = f"{title}\n\n{NOT_RUN}\n{rest}"
-    notebook.cells = kept
+    opening = notebook.cells[0]
+    opening.source = opening.source.replace("\n", f"\n\n{NOT_RUN}\n", 1)
     return notebook
 
 
@@ -105,35 +92,25 @@ def solved(lesson: Lesson, framework: str) -> Any:
 
 
 def run(notebook: Any, folder: Path, name: str) -> float:
-    """Execute a solved notebook in place; return the seconds that it took.
-
-    Raises:
-        KitError: a cell failed, or a self-check was not content.
-    """
+    """Execute a solved notebook in place; return the seconds that it took."""
     started = time.perf_counter()
     try:
         execute(notebook, folder)
     except Exception as error:  # whatever stops a cell
-        raise KitError(f"{name}: {explain(error, notebook)}") from error
-    finally:
-        ensure_event_loop().close()  # this thread's own
+        raise LessonError(f"{name}: {explain(error, notebook)}") from error
     tidy(notebook)
     for cell in notebook.cells:
         if "check" in cell.metadata.get("tags", []):
             said = "".join(output.get("text", "") for output in cell.outputs)
-            if not said.endswith(RIGHT):
-                raise KitError(f"{name}: the solution does not pass: {said}")
+            if not said.endswith(": right.\n"):
+                message = f"{name}: the solution does not pass: {said}"
+                raise LessonError(message)
     return time.perf_counter() - started
 
 
-def handout(lessons: list[Lesson], framework: str) -> Files:
-    """Return what the book offers for download, with other notebooks."""
-    packed = zipfile.ZipFile(io.BytesIO(archive(framework)))
-    inside = {
-        name.partition("/")[2]: packed.read(name)
-        for name in packed.namelist()
-        if not name.endswith(".ipynb")
-    }
+def handout(lessons: list[Lesson], framework: str) -> dict[str, bytes]:
+    """Return the class's notebooks, and all that they need."""
+    inside = needed(framework)
     for lesson in lessons:
         notebook = dumps(handed_out(lesson, framework)).encode()
         inside[f"notebooks/{lesson.name}.ipynb"] = notebook
@@ -155,34 +132,30 @@ def digests(kit: Path) -> dict[str, str]:
 
 
 def refuse_changes(kit: Path) -> None:
-    """Raise a `KitError` that names what in a kit was not written here."""
+    """Raise a `LessonError` that names what in a kit was not written here."""
     made = {}
     with suppress(OSError, ValueError):
         made = json.loads((kit / MADE).read_text("utf-8"))
     names = [n for n, found in digests(kit).items() if made.get(n) != found]
     if names:
         where, some = os.path.relpath(kit), ", ".join(names[:3])
-        raise KitError(
+        raise LessonError(
             f"{where}: left as it is; changed by hand ({len(names)}): {some}\n"
             f"  to keep the changes: move {where} elsewhere\n"
             f"  to drop them: make class FORCE=1 FRAMEWORK={kit.name}"
         )
 
 
-def teacher(lessons: list[Lesson], framework: str, work: Path) -> Files:
-    """Return what the teacher keeps; ``work`` is a folder to run it in.
-
-    Raises:
-        KitError: see `run`.
-    """
-    notebooks = [solved(lesson, framework) for lesson in lessons]
-    names = [lesson.name for lesson in lessons]
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        ran = list(pool.map(run, notebooks, [work] * len(names), names))
+def teacher(
+    lessons: list[Lesson], framework: str, work: Path
+) -> dict[str, bytes]:
+    """Return what the teacher keeps; ``work`` is a folder to run it in."""
     title = FRAMEWORKS[framework].title
     page = TEACHER.format(title=title, day=date.today())
     inside = {}
-    for lesson, notebook, took in zip(lessons, notebooks, ran, strict=True):
+    for lesson in lessons:
+        notebook = solved(lesson, framework)
+        took = run(notebook, work, lesson.name)
         opening = lesson.cells[0].source.partition("\n## ")[0]
         page += f"\n#{opening}\nThe computer needed {took:.0f} s. Answers:\n"
         for cell in lesson.cells_of(framework):
@@ -197,12 +170,12 @@ def build(names: list[str], framework: str, folder: Path, force: bool) -> Path:
     """Make a framework's kit of some lessons in ``folder/class``.
 
     Raises:
-        KitError: a notebook does not run, or the kit was changed by hand and
-            ``force`` does not say that such changes go.
+        LessonError: a notebook does not run, or the kit was changed by hand
+            and there is no ``force``.
     """
     reason = why_missing(framework)
     if reason:
-        raise KitError(f"No kit: {reason}")
+        raise LessonError(f"No kit: {reason}")
     kit = folder / "class" / framework
     new, old = (kit.with_name(f"{framework}.{end}") for end in ("new", "old"))
     if old.exists() and not kit.exists():
@@ -212,13 +185,14 @@ def build(names: list[str], framework: str, folder: Path, force: bool) -> Path:
     work = folder / "class-work" / framework
     work.mkdir(parents=True, exist_ok=True)
     lessons = [sources.read(name) for name in names]
-    handed, name = handout(lessons, framework), HANDOUT.format(framework)
+    handed = handout(lessons, framework)
     kept = teacher(lessons, framework, work)
     slides.build(work, names, [framework])
     shutil.rmtree(new, ignore_errors=True)
     write(handed, new / "handout")
     write(kept, new / "teacher")
     shutil.copytree(work / "slides", new / "slides")
+    name = f"attention-pooling-{framework}-handout"
     (new / f"{name}.zip").write_bytes(zipped(handed, name))
     (new / MADE).write_text(json.dumps(digests(new), indent=1), "utf-8")
     if not force:
@@ -231,12 +205,10 @@ def build(names: list[str], framework: str, folder: Path, force: bool) -> Path:
     return kit
 
 
-def make(frameworks: str, lesson: str, force: bool, folder: Path) -> None:
-    """Make the kits that the command line asks for; say where they are.
-
-    Raises:
-        SystemExit: a kit was not made; the message says which, and why.
-    """
+def make(
+    frameworks: str, lesson: str, force: bool, folder: Path = ROOT / "build"
+) -> None:
+    """Make the kits that the command line asks for; say where they are."""
     names = [name for name in sources.names() if name.startswith(lesson)]
     if not names:
         sys.exit(f"--lesson: no lesson begins with '{lesson}'")
@@ -244,7 +216,7 @@ def make(frameworks: str, lesson: str, force: bool, folder: Path) -> None:
     for framework in chosen(frameworks) or FRAMEWORKS:
         try:
             print(f"The kit: {build(names, framework, folder, force)}")
-        except (KitError, sources.LessonError) as error:
+        except LessonError as error:
             failures.append(str(error))
     if failures:
         sys.exit("\n".join(failures))

@@ -156,8 +156,9 @@ def _plain_leaf(tolerance: Tolerance, old: Any, new: Any, place: str) -> Found:
         return text_differences(old, new, tolerance, place)
     if isinstance(old, float) and isinstance(new, float):
         allowed = tolerance.rtol * abs(old) + tolerance.atol
-        near = old == new or abs(old - new) <= allowed
-        return [] if near else [changed(place, old, new)]
+        near = abs(old - new) <= allowed < math.inf
+        same = near or str(old) == str(new)  # infinity is near to all
+        return [] if same else [changed(place, old, new)]
     return None
 
 
@@ -248,7 +249,7 @@ def _shown_leaf(
     bad = []
     for at, x in numbers.items():
         limit = LOG * abs(x) if span is None else limit
-        near = abs(x - others[at]) <= limit
+        near = abs(x - others[at]) <= limit < math.inf
         if not near and str(x) != str(others[at]):
             bad.append(changed(place + at, x, others[at]))
     return _first(bad, " of its values")
