@@ -126,8 +126,8 @@ def test_a_one_line_edit_changes_one_line_of_a_notebook():
 NUMPY = code('x = "numpy"', ":tags: [numpy]\n\n")
 BROKEN = {
     "begins with no title": TINY.replace("# Tiny", "Tiny"),
-    "has 0 cells for numpy": TINY.replace(NUMPY, ""),
-    "has 2 cells for numpy": TINY.replace(NUMPY, 2 * NUMPY),
+    "has no cell for numpy": TINY.replace(NUMPY, ""),
+    "has no cell for pytorch": TINY.replace(NUMPY, 2 * NUMPY),
     "unknown tag 'nunpy'": TINY.replace("[numpy]", "[nunpy]"),
     "prose is the same for all": TINY + '+++ {"tags": ["numpy"]}\n\nOne.\n',
     "prose draws no figure": TINY + '+++ {"alt": "A line."}\n\nOne.\n',

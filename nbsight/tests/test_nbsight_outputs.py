@@ -140,3 +140,14 @@ def test_the_package_requires_what_it_imports():
     }
     ours = {name.replace("_", "-") for name in imported - STANDARD}
     assert ours and ours <= set(required)
+
+
+@pytest.mark.parametrize("value", [float("inf"), float("nan")])
+def test_what_is_no_finite_number_equals_only_itself(value):
+    def outputs(number):
+        data = {"application/json": {"x": number}}
+        return [{"output_type": "display_data", "data": data, "metadata": {}}]
+
+    assert output_differences(outputs(value), outputs(value)) == []
+    assert output_differences(outputs(value), outputs(1.0))
+    assert output_differences(outputs(1.0), outputs(value))
