@@ -58,6 +58,7 @@ def variants(framework, values):
         array = jnp.array(values)
         types = [array.astype(jnp.bfloat16), array.astype(jnp.float16)]
         return [array, list(array), *types]
+    assert framework == "mxnet", f"how are {framework}'s arrays made?"
     import mxnet
 
     mxnet.npx.set_np()  # as the lessons do
