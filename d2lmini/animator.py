@@ -20,7 +20,7 @@ class Figure(plt.Figure):
     def _ipython_display_(self) -> None:
         picture = PICTURES.pop(self, None)
         if not picture:
-            raise NotImplementedError  # IPython draws it like any other
+            raise NotImplementedError  # so IPython shows it as it shows others
         try:
             picture.update(self)
         finally:

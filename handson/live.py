@@ -10,7 +10,7 @@ from anyarray import Numbers, as_array, as_column, require
 
 try:
     import anywidget
-    import traitlets as t
+    import traitlets
 except ImportError as error:
     raise ImportError("this needs anywidget: pip install anywidget") from error
 
@@ -25,11 +25,11 @@ KERNELS = {
 PARTNERS = {"x_train": "y_train", "y_train": "x_train", "truth": "x_test"}
 
 
-class BadValue(t.TraitError, ValueError):
+class BadValue(traitlets.TraitError, ValueError):
     """A ValueError after which traitlets put the old values back."""
 
 
-class Floats(t.TraitType):
+class Floats(traitlets.TraitType):
     """Finite numbers, given as an array of any framework."""
 
     def validate(self, live: "Live", value: Numbers) -> float | list[float]:
@@ -76,7 +76,7 @@ class Live(anywidget.AnyWidget):
     truth = Floats([]).tag(sync=True)
     query = Floats(0.0).tag(sync=True)
     w = Floats(1.0).tag(sync=True)
-    kernel = t.CaselessStrEnum([*KERNELS], "gaussian").tag(sync=True)
+    kernel = traitlets.CaselessStrEnum([*KERNELS], "gaussian").tag(sync=True)
 
     def __init__(
         self, x_train: Numbers, y_train: Numbers, w: Numbers = 1.0,
@@ -98,7 +98,7 @@ class Live(anywidget.AnyWidget):
         with self.hold_sync(), self.hold_trait_notifications():
             self.x_train, self.y_train = x_train, y_train
 
-    @t.validate(*PARTNERS)
+    @traitlets.validate(*PARTNERS)
     def _same_lengths(self, proposal: Any) -> list[float]:
         name, value = proposal.trait.name, proposal.value
         n = len(getattr(self, PARTNERS[name]))

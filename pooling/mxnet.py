@@ -13,7 +13,7 @@ np.bool = np.bool_  # type: ignore[attr-defined]
 
 import mxnet as mx  # noqa: E402
 
-import pooling.numpy as pooled  # noqa: E402
+import pooling.numpy  # noqa: E402
 from pooling import shared  # noqa: E402
 
 
@@ -28,7 +28,7 @@ class _Pooling(mx.autograd.Function):
         super().__init__()
         self.arrays = arrays
         # Here, not in `forward`: an error there would end all recording.
-        self.out = mx.np.array(pooled.attention_pooling(*arrays))
+        self.out = mx.np.array(pooling.numpy.attention_pooling(*arrays))
 
     def forward(self, row: mx.np.ndarray) -> mx.np.ndarray:
         return self.out.astype(row.dtype)
@@ -36,7 +36,7 @@ class _Pooling(mx.autograd.Function):
     @mx.util.use_np  # this runs in a thread that does not know of npx.set_np
     def backward(self, grad: mx.np.ndarray) -> mx.nd.NDArray:
         given = [*self.arrays, grad.asnumpy()]
-        parts = pooled.pooling_gradients(*given)
+        parts = pooling.numpy.pooling_gradients(*given)
         row = np.concatenate([np.ravel(part) for part in parts])
         return mx.nd.array(row, dtype=grad.dtype)
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import tensorflow as tf
 
-import pooling.numpy as pooled
+import pooling.numpy
 from pooling import shared
 
 NAME = "pooling_is_done_by_NumPy_which_XLA_cannot_compile"
@@ -22,7 +22,7 @@ def _slopes(
     given = q, k, v, w
     types = [x.dtype for x in given]
     slopes = tf.numpy_function(
-        pooled.pooling_gradients, (*given, grad), types, name=NAME
+        pooling.numpy.pooling_gradients, (*given, grad), types, name=NAME
     )
     slopes = [
         tf.reshape(slope, tf.shape(x))
@@ -40,7 +40,7 @@ def _pool(
     q: tf.Tensor, k: tf.Tensor, v: tf.Tensor, w: tf.Tensor
 ) -> tuple[tf.Tensor, Callable]:
     out = tf.numpy_function(
-        pooled.attention_pooling, (q, k, v, w), q.dtype, name=NAME
+        pooling.numpy.attention_pooling, (q, k, v, w), q.dtype, name=NAME
     )
     out.set_shape(q.shape[:1].concatenate(v.shape[1:]))
     return out, lambda grad: _slopes(q, k, v, w, grad)
