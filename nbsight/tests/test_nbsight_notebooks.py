@@ -235,7 +235,8 @@ def test_a_failure_is_shown_at_once_and_hides_no_other(checked):
 def test_with_workers_a_failure_is_shown_at_once_too(tmp_path):
     nbformat.write(notebook({"bad": "1 / 0", "z": "1"}), tmp_path / "a.ipynb")
     nbformat.write(notebook({"good": "a = 1"}), tmp_path / "b.ipynb")
-    command = [sys.executable, "-m", "pytest", "--nbval", "-n", "2"]
+    # -rN: no summary, in which pytest repeats the whole message under CI=true.
+    command = [sys.executable, "-m", "pytest", "--nbval", "-n", "2", "-rN"]
     run = subprocess.run(
         [*command, "--dist", "loadfile", "-p", "no:cacheprovider", "-q"],
         cwd=tmp_path,
