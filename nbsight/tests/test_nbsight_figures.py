@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from matplotlib import colors, offsetbox  # noqa: F401 (in the table)
 from matplotlib.artist import Artist
-from nbsight.compare import figure_differences
+from nbsight.drawn import figure_differences
 from nbsight.figure import describe
 
 from nbsight import artists

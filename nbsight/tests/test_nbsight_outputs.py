@@ -7,14 +7,9 @@ from pathlib import Path
 
 import pytest
 from nbformat.v4 import new_output
-from nbsight.compare import (
-    DEFAULT,
-    WIDGET,
-    Tolerance,
-    output_differences,
-    text_differences,
-)
+from nbsight.compare import WIDGET, output_differences
 from nbsight.execute import joined
+from nbsight.texts import DEFAULT, Tolerance, text_differences
 
 import nbsight
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from nbformat import NotebookNode
 
-from nbsight import MIME, compare
+from nbsight import MIME, texts
 
 Rules = Iterator[tuple[str, str, dict[str, Any]]]
 SWAP: dict[type, ast.AST] = {ast.Pow: ast.Mult()}
@@ -185,7 +185,7 @@ def digits(text: str) -> list[int]:
     """Return the places of the first two digits of each number in a text."""
     return [
         match.start(2) + at
-        for match in compare.NUMBER.finditer(text)
+        for match in texts.NUMBER.finditer(text)
         for at, letter in enumerate(match[2][:2])
         if letter.isdigit()
     ]

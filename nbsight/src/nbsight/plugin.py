@@ -27,6 +27,7 @@ from nbval.plugin import (
 )
 
 from . import compare, execute, report
+from .texts import ATOL, RTOL, Tolerance, say
 
 SWITCHES = {"skip-execution"}  # tags and comments that switch the check off
 for _marker, _effect in comment_markers.items():
@@ -38,8 +39,8 @@ RERUN = "python -m pytest --nbval {path}"
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Add the options that stand in pytest's configuration file."""
     for name, default, text in (
-        ("rtol", str(compare.RTOL), "relative tolerance of numbers"),
-        ("atol", str(compare.ATOL), "absolute tolerance of numbers"),
+        ("rtol", str(RTOL), "relative tolerance of numbers"),
+        ("atol", str(ATOL), "absolute tolerance of numbers"),
         ("rerun", RERUN, "command that verifies {path}, for the report"),
         ("folder", "build/nbsight", "where pictures of failures are written"),
     ):
@@ -205,7 +206,7 @@ class NotebookItem(IPyNbCell):  # type: ignore[misc]
         for when, cell in (("stored", self.cell), ("new", new)):
             for output in cell.outputs:
                 if output.get("name") == "stderr":
-                    text = compare.say(output.text.strip())
+                    text = say(output.text.strip())
                     lines.append(f"{when} output on stderr: {text}")
         if not raised and (self.options["check"] or not self.parent.lenient):
             lines += self._differences(new)
@@ -247,7 +248,7 @@ class NotebookItem(IPyNbCell):  # type: ignore[misc]
         return lines
 
     def _differences(self, new: Any) -> list[str]:
-        tolerance = compare.Tolerance(
+        tolerance = Tolerance(
             rtol=float(self.config.getini("nbsight_rtol")),
             atol=float(self.config.getini("nbsight_atol")),
         )
