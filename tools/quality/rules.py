@@ -184,8 +184,8 @@ def outputs(cells: list[NotebookNode]) -> list[NotebookNode]:
 def digits(text: str) -> list[int]:
     """Return the places of the first two digits of each number in a text."""
     return [
-        match.start(2) + at
+        match.start() + at
         for match in texts.NUMBER.finditer(text)
-        for at, letter in enumerate(match[2][:2])
+        for at, letter in enumerate(match[0][:2])
         if letter.isdigit()
     ]
