@@ -218,11 +218,11 @@ def _is_noise(old: str, new: str, array: _Array) -> bool:
 
 def _in_full(old: str, new: str, array: _Array, tolerance: Tolerance) -> bool:
     """Tell whether two numbers, one with all its digits, are one number."""
+    if _form(old) == _form(new) or max(len(old), len(new)) > LONG:
+        return False
     least, near = (FULL_SINGLE, 1e-6) if array.single else (FULL, 1e-13)
     short, long = sorted((_digits(old), _digits(new)), key=len)
-    if len(long) < least or long[-1] == "0" or max(len(old), len(new)) > LONG:
-        return False
-    if _is_integer(old) or _is_integer(new):
+    if len(long) < least or long[-1] == "0":
         return False
     if len(short) >= least:
         return same_number(old, new, tolerance)
@@ -242,13 +242,9 @@ def _as_stored(stored: str, now: str, tolerance: Tolerance) -> str:
     arrays, moved = _placed(stored, before), set[int]()
     pairs = list(zip(before[1::2], after[1::2], arrays, strict=True))
     for i, (old, new, array) in enumerate(pairs):
-        if old != new and (
-            _is_noise(old, new, array)
-            or (
-                _form(old) != _form(new)
-                and _in_full(old, new, array, tolerance)
-            )
-        ):
+        if old == new or (_is_integer(old) and _is_integer(new)):
+            continue
+        if _is_noise(old, new, array) or _in_full(old, new, array, tolerance):
             moved.add(id(array))
             after[2 * i + 1] = old
     if not moved:
