@@ -12,15 +12,14 @@ RTOL = 2e-5  # of a number, or of the range that a list in a figure spans
 ATOL = 1e-5  # for numbers of order 1
 SMALL = 0.1  # below it, the absolute tolerance shrinks with the number
 DIGITS = 3  # from so many digits on, the last one may differ by one
-FULL = 15  # digits that only repr prints; it prints as many as it needs
-FULL_SINGLE = 7
+FULL = 15  # digits that only repr prints, as many as a number needs
+FULL_IN_ARRAY = 7  # there, trailing zeros are left out
 LONG = 400  # characters: longer than any float; compared as a text
 
-# Rounding noise around zero, in arrays whose largest number is 1.
-NOISE = (1e-18, 2e-15)
+# The size of rounding noise around zero; in an array of larger numbers up to
+# so many times as large. Of 32 bits: smaller where all numbers are.
+NOISE, LARGEST = (1e-18, 2e-15), 1e3
 NOISE_SINGLE = (1e-9, 1e-6)
-LARGEST = 1e3
-LARGEST_SINGLE = 10.0
 
 # No part of a word, version, hash or colour; the j of complex numbers stays
 # outside. Without a point, an exponent has a sign, unlike 12e3 in a hash.
@@ -74,13 +73,12 @@ def first(found: list[str], what: str) -> list[str]:
     return [line + more for line in found[:1]]
 
 
-def _noise(scale: float, single: bool = False) -> tuple[float, float]:
-    """Return how small and how large noise around zero is."""
+def _noise(largest: float, single: bool = False) -> tuple[float, float]:
+    """Return how small and how large noise is beside a largest number."""
     if single:
-        scale = min(scale, LARGEST_SINGLE)
+        scale = min(largest, 1.0)
         return NOISE_SINGLE[0] * scale, NOISE_SINGLE[1] * scale
-    scale = min(max(scale, 1.0), LARGEST)
-    return NOISE[0] * scale, NOISE[1] * scale
+    return NOISE[0], NOISE[1] * min(max(largest, 1.0), LARGEST)
 
 
 def _allowed(number: float, tolerance: Tolerance) -> float:
@@ -91,12 +89,12 @@ def _allowed(number: float, tolerance: Tolerance) -> float:
 
 
 def close(
-    old: float, new: float, tolerance: Tolerance, scale: float = 1.0
+    old: float, new: float, tolerance: Tolerance, largest: float = 1.0
 ) -> bool:
-    """Tell whether two numbers are one, or noise beside others of a scale."""
+    """Tell whether two numbers are one, or noise beside a largest one."""
     if not (math.isfinite(old) and math.isfinite(new)):
         return str(old) == str(new)
-    low, high = _noise(scale)
+    low, high = _noise(largest)
     noise = low <= max(abs(old), abs(new)) <= high
     return noise or abs(old - new) <= _allowed(old, tolerance)
 
@@ -119,6 +117,13 @@ def _form(number: str) -> tuple[Any, ...]:
     return point, len(decimals), e, len(exponent), number[0] == "+"
 
 
+def _unit(number: str) -> float:
+    """Return the value of the last digit of a printed number, and a bit."""
+    mantissa, _, power = number.lower().partition("e")
+    decimals = len(mantissa.partition(".")[2])
+    return 1.0001 * float(f"1e{int(power or 0) - decimals}")
+
+
 def same_number(old: str, new: str, tolerance: Tolerance) -> bool:
     """Tell whether two printed numbers are one number, give or take."""
     if max(len(old), len(new)) > LONG:
@@ -136,8 +141,7 @@ def same_number(old: str, new: str, tolerance: Tolerance) -> bool:
         return Decimal(old) == Decimal(new)
     allowed = _allowed(first, tolerance)
     if len(_digits(old)) >= DIGITS:
-        power = int(old.lower().partition("e")[2] or 0)
-        allowed = max(allowed, 1.0001 * float(f"1e{power - decimals}"))
+        allowed = max(allowed, _unit(old))
     return abs(first - second) <= allowed
 
 
@@ -187,7 +191,7 @@ def _single(text: str, start: int, end: int) -> bool:
 def _placed(text: str, pieces: list[str]) -> list[_Array]:
     """Return the array in which each number of a split text stands.
 
-    A number that stands in none gets an array of its own.
+    A number that stands in none gets one of its own, which has no end.
     """
     arrays, placed, at = _arrays(text), [], 0
     arrays.append(_Array(len(text), len(text), single=False))
@@ -197,7 +201,7 @@ def _placed(text: str, pieces: list[str]) -> list[_Array]:
         while arrays[i].end <= at and i < len(arrays) - 1:
             i += 1
         inside = arrays[i].start <= at
-        array = arrays[i] if inside else _Array(at, at, single=False)
+        array = arrays[i] if inside else _Array(at, 0, single=False)
         if len(number) <= LONG and not _is_integer(number):
             array.largest = max(array.largest, abs(float(number)))
         placed.append(array)
@@ -216,18 +220,27 @@ def _is_noise(old: str, new: str, array: _Array) -> bool:
     return low <= size <= high
 
 
+def _near(old: str, new: str, tolerance: Tolerance) -> bool:
+    """Tell whether numbers of two forms are one, as far as both say it."""
+    if max(len(old), len(new)) > LONG:
+        return False
+    allowed = max(_unit(old), _unit(new), _allowed(float(old), tolerance))
+    return abs(float(old) - float(new)) <= allowed < math.inf
+
+
 def _in_full(old: str, new: str, array: _Array, tolerance: Tolerance) -> bool:
     """Tell whether two numbers, one with all its digits, are one number."""
-    if _form(old) == _form(new) or max(len(old), len(new)) > LONG:
+    form, now_form = _form(old), _form(new)
+    if form == now_form or max(len(old), len(new)) > LONG:
         return False
-    least, near = (FULL_SINGLE, 1e-6) if array.single else (FULL, 1e-13)
     short, long = sorted((_digits(old), _digits(new)), key=len)
-    if len(long) < least or long[-1] == "0":
-        return False
-    if len(short) >= least:
-        return same_number(old, new, tolerance)
-    first, second = float(old), float(new)
-    return abs(first - second) <= near * abs(first)
+    if array.end:
+        same = max(len(long), form[1], now_form[1]) >= FULL_IN_ARRAY
+    else:
+        first, second = float(old), float(new)
+        near = abs(first - second) <= 1e-13 * abs(first)
+        same = len(long) >= FULL and (near or len(short) >= FULL)
+    return same and long[-1:] != "0" and _near(old, new, tolerance)
 
 
 def _as_stored(stored: str, now: str, tolerance: Tolerance) -> str:
@@ -250,10 +263,8 @@ def _as_stored(stored: str, now: str, tolerance: Tolerance) -> str:
     if not moved:
         return now
     for i, (old, new, array) in enumerate(pairs):
-        if id(array) in moved and (
-            same_number(old, new, tolerance)
-            or same_number(new, old, tolerance)
-        ):
+        moves = id(array) in moved and _form(old) != _form(new)
+        if moves and _near(old, new, tolerance):
             after[2 * i + 1] = old
     for i in range(0, len(before), 2):
         if before[i].split() == after[i].split():
