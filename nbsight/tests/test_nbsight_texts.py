@@ -1,6 +1,9 @@
 """Printed texts: which change is seen, which noise passes, in which time."""
 
+import time
+
 import pytest
+from nbsight.masks import MASKS, masked, usual
 from nbsight.texts import DEFAULT, Tolerance, close, text_differences
 
 NOISE = [
@@ -163,3 +166,20 @@ def test_a_stated_tolerance_holds_for_small_numbers_too():
 )
 def test_floats_are_compared_by_the_same_rule(old, new, same):
     assert close(old, new, DEFAULT) is same
+
+
+HOSTILE = [
+    *(" ", "0", "-", "[", "\n", "1e", "-1", "1.1", "1e999999999 "),
+    *("tensor([1.5 ", "12:34:", "/-", "'T_0"),
+]
+
+
+@pytest.mark.parametrize("unit", HOSTILE)
+def test_hostile_texts_take_linear_time(unit):
+    stored = unit * (200_000 // len(unit))
+    started = time.monotonic()
+    text_differences(stored, f"{stored}x", DEFAULT)
+    text_differences(stored, f"x\n{stored.replace('1', '2')}", DEFAULT)
+    usual(masked(stored, MASKS))
+    # Where each character is held against each other one, it takes minutes.
+    assert time.monotonic() - started < 20
