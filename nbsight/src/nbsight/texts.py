@@ -14,6 +14,7 @@ SMALL = 0.1  # below it, the absolute tolerance shrinks with the number
 DIGITS = 3  # from so many digits on, the last one may differ by one
 FULL = 15  # digits that only repr prints, as many as a number needs
 FULL_IN_ARRAY = 7  # there, trailing zeros are left out
+COARSE = 1.0001e-4  # the last digit of torch's four decimals
 LONG = 400  # characters: longer than any float; compared as a text
 
 # The size of rounding noise around zero; in an array of larger numbers up to
@@ -21,10 +22,10 @@ LONG = 400  # characters: longer than any float; compared as a text
 NOISE, LARGEST = (1e-18, 2e-15), 1e3
 NOISE_SINGLE = (1e-9, 1e-6)
 
-# No part of a word, version, hash or colour; the j of complex numbers stays
-# outside. Without a point, an exponent has a sign, unlike 12e3 in a hash.
+# No part of a word or version; the j of complex numbers stays outside.
+# Without a point, an exponent has a sign, unlike 12e3 in a hash or colour.
 NUMBER = re.compile(
-    r"((?:[+-]|(?<![\w.#]))"
+    r"((?:[+-]|(?<![\w.]))"
     r"(?:(?:\d+\.\d*|\.\d+)(?:[eE][+-]?\d+)?|\d+(?:[eE][+-]\d+)?))"
     r"(?=j\b|(?!\w))(?!\.\d)"
 )
@@ -110,7 +111,7 @@ def _is_integer(number: str) -> bool:
     return number.lstrip("+-").isdigit()
 
 
-def _form(number: str) -> tuple[Any, ...]:
+def _form(number: str) -> tuple[str, int, str, int, bool]:
     """Return how a number is printed: point, decimals, form of exponent."""
     mantissa, e, exponent = number.lower().partition("e")
     _, point, decimals = mantissa.partition(".")
@@ -224,23 +225,29 @@ def _near(old: str, new: str, tolerance: Tolerance) -> bool:
     """Tell whether numbers of two forms are one, as far as both say it."""
     if max(len(old), len(new)) > LONG:
         return False
-    allowed = max(_unit(old), _unit(new), _allowed(float(old), tolerance))
+    allowed = _allowed(float(old), tolerance)
+    for number in (old, new):
+        if _unit(number) <= COARSE or len(_digits(number)) >= DIGITS:
+            allowed = max(allowed, _unit(number))
     return abs(float(old) - float(new)) <= allowed < math.inf
+
+
+def _places(number: str) -> int:
+    """Return how many digits or decimals a number has."""
+    return max(len(_digits(number)), _form(number)[1])
 
 
 def _in_full(old: str, new: str, array: _Array, tolerance: Tolerance) -> bool:
     """Tell whether two numbers, one with all its digits, are one number."""
-    form, now_form = _form(old), _form(new)
-    if form == now_form or max(len(old), len(new)) > LONG:
+    if _form(old) == _form(new) or max(len(old), len(new)) > LONG:
         return False
-    short, long = sorted((_digits(old), _digits(new)), key=len)
-    if array.end:
-        same = max(len(long), form[1], now_form[1]) >= FULL_IN_ARRAY
-    else:
-        first, second = float(old), float(new)
-        near = abs(first - second) <= 1e-13 * abs(first)
-        same = len(long) >= FULL and (near or len(short) >= FULL)
-    return same and long[-1:] != "0" and _near(old, new, tolerance)
+    least, near = (FULL_IN_ARRAY, 1e-6) if array.end else (FULL, 1e-13)
+    short, long = sorted((old, new), key=_places)
+    if _places(long) < least or _digits(long)[-1:] in ("", "0"):
+        return False
+    if _places(short) >= least:
+        return same_number(old, new, tolerance)
+    return abs(float(old) - float(new)) <= near * abs(float(old))
 
 
 def _as_stored(stored: str, now: str, tolerance: Tolerance) -> str:
