@@ -192,18 +192,17 @@ def _single(text: str, start: int, end: int) -> bool:
 def _placed(text: str, pieces: list[str]) -> list[_Array]:
     """Return the array in which each number of a split text stands.
 
-    A number that stands in none gets one of its own, which has no end.
+    Those that stand in none share one that has no end.
     """
-    arrays, placed, at = _arrays(text), [], 0
-    arrays.append(_Array(len(text), len(text), single=False))
-    i = 0
+    alone = _Array(0, 0, single=False)
+    arrays, placed, at, i = _arrays(text), [], 0, 0
     for words, number in zip(pieces[::2], pieces[1::2], strict=False):
         at += len(words)
-        while arrays[i].end <= at and i < len(arrays) - 1:
+        while i < len(arrays) and arrays[i].end <= at:
             i += 1
-        inside = arrays[i].start <= at
-        array = arrays[i] if inside else _Array(at, 0, single=False)
-        if len(number) <= LONG and not _is_integer(number):
+        inside = i < len(arrays) and arrays[i].start <= at
+        array = arrays[i] if inside else alone
+        if inside and len(number) <= LONG and not _is_integer(number):
             array.largest = max(array.largest, abs(float(number)))
         placed.append(array)
         at += len(number)
@@ -253,25 +252,28 @@ def _in_full(old: str, new: str, array: _Array, tolerance: Tolerance) -> bool:
 def _as_stored(stored: str, now: str, tolerance: Tolerance) -> str:
     """Return a text in which noise around zero is printed as it is stored.
 
-    So are numbers of other digits that are printed in full, and what goes
-    with it: spaces, line breaks, and the form of the array's other numbers.
+    So are numbers of other digits that are printed in full. What goes with
+    it is as stored, too: spaces, line breaks, and, where their form changes,
+    the form of the other numbers in the array, or outside of arrays.
     """
     before, after = NUMBER.split(stored), NUMBER.split(now)
     if len(before) != len(after):
         return now
-    arrays, moved = _placed(stored, before), set[int]()
+    arrays = _placed(stored, before)
+    replaced, reformed = False, set[int]()
     pairs = list(zip(before[1::2], after[1::2], arrays, strict=True))
     for i, (old, new, array) in enumerate(pairs):
         if old == new or (_is_integer(old) and _is_integer(new)):
             continue
         if _is_noise(old, new, array) or _in_full(old, new, array, tolerance):
-            moved.add(id(array))
-            after[2 * i + 1] = old
-    if not moved:
+            after[2 * i + 1], replaced = old, True
+            if _form(old) != _form(new):
+                reformed.add(id(array))
+    if not replaced:
         return now
     for i, (old, new, array) in enumerate(pairs):
-        moves = id(array) in moved and _form(old) != _form(new)
-        if moves and _near(old, new, tolerance):
+        other = id(array) in reformed and _form(old) != _form(new)
+        if other and _near(old, new, tolerance):
             after[2 * i + 1] = old
     for i in range(0, len(before), 2):
         if before[i].split() == after[i].split():
@@ -293,6 +295,8 @@ def _line(old: str, new: str, tolerance: Tolerance, place: str) -> list[str]:
     for i in range(1, len(before), 2):
         one, other = before[i], after[i]
         spaces = len(after[i - 1]) - len(before[i - 1])
+        if one == other and not spaces:
+            continue
         text = f"{place}stored {one[:60]}, now {other[:60]}"
         if _form(one) != _form(other):
             found.append(f"{text}, printed in another format")
