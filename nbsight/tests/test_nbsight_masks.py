@@ -84,6 +84,8 @@ CHANGES = {
                 "#altair-viz-{}.vega-embed {{",
                 "<DisplayHandle display_id={}>",
                 '<img id="_anim_img{}">',
+                '<input id="_anim_radio1_{}">',
+                "var anim{} = 1",
             ],
             [HEX[0]],
             [HEX[1]],
@@ -173,18 +175,20 @@ def test_all_texts_of_outputs_are_masked_and_counted():
             "data": {
                 "text/plain": f"{address} {address}",
                 "application/json": {UUIDS[0]: [1.5, address], UUIDS[1]: 2},
+                "application/vnd.bokehjs_exec.v0+json": {"id": "p1001"},
                 **packed,
             },
         },
     ]
-    new = masked_outputs(outputs, ["addresses", "uuids"], hits)
+    new = masked_outputs(outputs, MASKS, hits)
     assert new[0]["text"] == new[1]["evalue"] == "<A at <address>>"
     data = new[2]["data"]
     assert data["text/plain"] == "<A at <address>> <A at <address>>"
     assert data["application/json"] == {
-        "<uuid>": [1.5, "<A at <address>>"],
-        "<uuid> 2": 2,
+        "<html-id>": [1.5, "<A at <address>>"],
+        "<html-id> 2": 2,
     }
     assert packed.items() <= data.items()
-    assert hits == {"addresses": 5, "uuids": 2}
+    assert data["application/vnd.bokehjs_exec.v0+json"] == {"id": "<html-id>"}
+    assert hits == {"addresses": 5, "html-ids": 3}
     assert outputs[0]["text"] == address  # what was given stays

@@ -27,14 +27,14 @@ MASKS = {
         rf"""
         # pandas' Styler
         (?<=[\#"'])T_[0-9a-f]{{5,32}}(?=_(?:level|row|col)\d|[^\w-])
-        # plotly, bokeh, xarray
-        | (?<=["'\#-]){UUID}(?![\w-])
-        | (?<=["'])p\d{{4,7}}(?=["'])
+        # plotly, bokeh, xarray; alone in JSON
+        | (?<=["'\#-]){UUID}(?![\w-]) | \A{UUID}\Z
+        | (?<=["'])p\d{{4,7}}(?=["']) | \Ap\d{{4,7}}\Z
         | (?<=altair-viz-)[0-9a-f]{{32}}(?!\w)
         | (?<=IPY_MODEL_)[0-9a-f]{{32}}(?!\w)
         | (?<=display_id=)[0-9a-f]{{32}}(?!\w)
         # Matplotlib's animations, scikit-learn
-        | (?<=anim)(?:_[a-z_]{{1,20}})?[0-9a-f]{{32}}(?!\w)
+        | (?<=anim)(?:_[a-z_]{{1,20}}(?:\d_)?)?[0-9a-f]{{32}}(?!\w)
         | (?<!\w)sk-(?:container|estimator)-id-\d{{1,9}}(?!\w)
         """,
         re.VERBOSE,
