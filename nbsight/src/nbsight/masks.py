@@ -72,8 +72,8 @@ MASKS = {
     "paths": re.compile(
         rf"""
         (?<!\w)file://[^\s"'<>)]{{1,999}}
-        | (?<![\w/:<.+])(?<!;base64,)/{PLACE}(?:/{PLACE}){{1,99}}
-        | (?<![\w/:<.+])/(?:tmp|root|content)(?![\w/.-])
+        | (?<![\w/:.+])(?<!;base64,)/{PLACE}(?:/{PLACE}){{1,99}}
+        | (?<![\w/:.+])/(?:tmp|root|content)(?![\w/.-])
         | (?<!\w)[A-Za-z]:(?:\\{{1,2}}{PLACE}){{1,99}}
         """,
         re.VERBOSE,
