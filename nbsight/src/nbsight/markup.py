@@ -1,0 +1,385 @@
+"""HTML and scripts compared: tables by cells, data in scripts as data."""
+
+import json
+import re
+from collections.abc import Iterator
+from functools import partial
+from html.parser import HTMLParser
+from itertools import zip_longest
+from typing import Any, NamedTuple
+
+from . import names
+from .texts import Tolerance, changed, first, text_differences
+from .tree import NOISE, plain_leaf, tree_differences
+
+HIDDEN = "script", "style"  # elements whose text nobody reads
+LINKS = "src", "href", "xlink:href", "action"  # say where, not who
+CELL, ROWS = ("td", "th"), ("thead", "tbody", "tfoot")
+START = re.compile(r"\{\s*\"|\[\s*[\[{\"\d-]")  # of JSON in a script
+LONG = 20  # characters; shorter JSON is as good as a word
+
+
+class Part(NamedTuple):
+    """A piece of HTML: a tag, its end, or a text."""
+
+    kind: str  # "<", "</", "text", or "hidden" for a script or style
+    text: str  # the tag's name, or the text
+    attrs: tuple[tuple[str, str | None], ...] = ()
+
+    def __str__(self) -> str:
+        """Return it as it stands in HTML."""
+        if self.kind not in ("<", "</"):
+            return self.text
+        attrs = "".join(
+            f" {key}" if value is None else f' {key}="{value}"'
+            for key, value in self.attrs
+        )
+        return f"{self.kind}{self.text}{attrs}>"
+
+
+class Cell(NamedTuple):
+    """A cell of a table: its tag and what is inside."""
+
+    start: Part
+    inside: list[Part]
+
+    def text(self) -> str:
+        """Return what a reader sees of it."""
+        shown = (part.text for part in self.inside if part.kind == "text")
+        return "".join(shown).strip()
+
+
+class Row(NamedTuple):
+    """A row of a table: its tag, whether it is a header, and its cells."""
+
+    start: Part
+    header: bool
+    cells: list[Cell]
+
+
+class Table(NamedTuple):
+    """A table: its rows, and what else there is, as captions are."""
+
+    rows: list[Row]
+    rest: list[Part]
+
+
+class Malformed(ValueError):
+    """Why a text is no HTML that can be compared by its parts."""
+
+
+class Parser(HTMLParser):
+    """Reads HTML into a list of its parts, in linear time."""
+
+    def __init__(self) -> None:
+        """Begin with no parts."""
+        super().__init__(convert_charrefs=True)
+        self.parts: list[Part] = []
+        self.pieces: list[str] = []
+        self.hidden = False
+
+    def read(self, text: str) -> list[Part]:
+        """Return the parts of a text.
+
+        Raises:
+            Malformed: a tag, comment or script has no end. To find that out
+                again for every one of them would take quadratic time.
+        """
+        try:
+            self.feed(text)
+            if "<" in self.rawdata or self.cdata_elem:
+                raise Malformed
+            self.close()
+        except AssertionError:  # what the parser says to <![...
+            raise Malformed from None
+        self._add()
+        return self.parts
+
+    def _add(self, *part: Part) -> None:
+        """Add the text that has come, and then a part."""
+        if self.pieces:
+            kind = "hidden" if self.hidden else "text"
+            self.parts.append(Part(kind, "".join(self.pieces)))
+            self.pieces = []
+        self.parts += part
+
+    def handle_starttag(self, tag: str, attrs: Any) -> None:
+        """Add a tag; the order of its attributes means nothing."""
+        self._add(Part("<", tag, tuple(sorted(dict(attrs).items()))))
+        self.hidden = tag in HIDDEN
+
+    def handle_endtag(self, tag: str) -> None:
+        """Add the end of a tag."""
+        self._add(Part("</", tag))
+        self.hidden = False
+
+    def handle_data(self, data: str) -> None:
+        """Keep a piece of text."""
+        self.pieces.append(data)
+
+
+def markup_differences(
+    stored: str, now: str, tolerance: Tolerance, place: str = "text/html"
+) -> list[str]:
+    """Compare HTML by what it shows; if it is malformed, as text."""
+    if stored == now:
+        return []
+    try:
+        old, new = Parser().read(stored), Parser().read(now)
+    except Malformed:
+        return text_differences(stored, now, tolerance, place)
+    known = names.pairs(_names(old), _names(new))
+    if known:
+        new = [_renamed(part, known) for part in new]
+    return _parts(_blocks(old), _blocks(new), tolerance, place)
+
+
+def _names(parts: list[Part]) -> Iterator[str]:
+    """Yield the names in HTML that a reader does not see."""
+    for part in parts:
+        if part.kind == "hidden":
+            yield from names.HASH.findall(part.text)
+        for key, value in part.attrs:
+            if key == "id" and value:
+                yield value
+            if value and key not in LINKS:
+                yield from names.HASH.findall(value)
+
+
+def _renamed(part: Part, known: dict[str, str]) -> Part:
+    if part.kind == "hidden":
+        return part._replace(text=names.renamed(part.text, known))
+    attrs = tuple(
+        (key, value if value is None else names.renamed(value, known))
+        for key, value in part.attrs
+    )
+    return part._replace(attrs=attrs)
+
+
+def _blocks(parts: list[Part]) -> list[Part | Table]:
+    """Return the parts of HTML with its tables as such."""
+    blocks: list[Part | Table] = []
+    depth = 0
+    inside: list[Any] = []  # parts of a table
+    for part in parts:
+        if part.text == "table" and part.kind in ("<", "</"):
+            depth += 1 if part.kind == "<" else -1
+            if depth == 1 and part.kind == "<":
+                inside = []
+            if depth == 0 and part.kind == "</":
+                blocks += [inside[0], _table(inside[1:]), part]
+                continue
+        if depth > 0:
+            inside.append(part)
+        else:
+            depth = 0
+            blocks.append(part)
+    return blocks + inside if depth > 0 else blocks
+
+
+def _table(parts: list[Part]) -> Table:
+    """Return the table that parts make; tables inside stay in their cell."""
+    table, depth, head = Table([], []), 0, False
+    cell: Cell | None = None
+    for part in parts:
+        start = part.kind == "<"
+        if part.text == "table" and part.kind != "text":
+            depth += 1 if start else -1
+        tag = "" if depth or part.kind == "text" else part.text
+        if tag in ROWS or tag == "tr":
+            cell = None
+        if tag in ROWS:
+            head = start and tag == "thead"
+        if start and tag == "tr":
+            table.rows.append(Row(part, head, []))
+        elif start and tag in CELL:
+            cell = Cell(part, [])
+            if not table.rows:
+                table.rows.append(Row(Part("<", "tr"), head, []))
+            table.rows[-1].cells.append(cell)
+        elif tag in CELL:
+            cell = None
+        elif cell:
+            cell.inside.append(part)
+        elif tag != "tr" and (part.kind != "text" or part.text.strip()):
+            table.rest.append(part)
+    rows = [
+        row._replace(header=row.header or _all_headers(row.cells))
+        for row in table.rows
+    ]
+    return table._replace(rows=rows)
+
+
+def _all_headers(cells: list[Cell]) -> bool:
+    return bool(cells) and all(cell.start.text == "th" for cell in cells)
+
+
+def _parts(
+    old: list[Any], new: list[Any], tolerance: Tolerance, place: str
+) -> list[str]:
+    """Compare parts in order, up to the first that is of another kind."""
+    found: list[str] = []
+    for one, other in zip_longest(old, new):
+        if isinstance(one, Table) and isinstance(other, Table):
+            found += _tables(one, other, tolerance)
+        elif one == other:
+            continue
+        elif (
+            isinstance(one, Part)
+            and isinstance(other, Part)
+            and one.kind == other.kind
+            and one.kind in ("text", "hidden")
+        ):
+            hidden = one.kind == "hidden"
+            compare = script_differences if hidden else text_differences
+            found += compare(one.text, other.text, tolerance, place)
+        else:
+            pair = [_shown(each) for each in (one, other)]
+            found.append(changed(place, *pair))
+            break
+    return found
+
+
+def _shown(part: Part | Table | None) -> str:
+    """Return in a word what a part is."""
+    return "table" if isinstance(part, Table) else str(part or "the end")
+
+
+def _tables(old: Table, new: Table, tolerance: Tolerance) -> list[str]:
+    """Compare two tables, cell by cell."""
+    found = _parts(old.rest, new.rest, tolerance, "table")
+    for word, header in (("header rows", True), ("rows", False)):
+        counts = [
+            sum(row.header is header for row in table.rows)
+            for table in (old, new)
+        ]
+        if counts[0] != counts[1]:
+            found.append(f"table: stored {counts[0]} {word}, now {counts[1]}")
+    columns, numbers = _columns(old), _Scales(old)
+    bodies = 0
+    for one, other in zip(old.rows, new.rows, strict=False):
+        bodies += not one.header
+        row = "table header" if one.header else f"table row {bodies}"
+        if one.start != other.start:
+            found.append(changed(row, str(one.start), str(other.start)))
+        if len(one.cells) != len(other.cells):
+            counts = [len(each.cells) for each in (one, other)]
+            found.append(f"{row}: stored {counts[0]} cells, now {counts[1]}")
+        for i, pair in enumerate(zip(one.cells, other.cells, strict=False)):
+            if pair[0] == pair[1]:
+                continue
+            right = len(one.cells) - i
+            name = f"column {i + 1}"
+            if not one.header and columns.get(right):
+                name = f'column "{columns[right]}"'
+            lines = _cell(*pair, tolerance, f"{row}, {name}")
+            if not (lines and numbers.noise(*pair, right)):
+                found += lines
+    return found
+
+
+def _cell(old: Cell, new: Cell, tolerance: Tolerance, place: str) -> list[str]:
+    """Compare two cells: the tag with its spans, then what is inside."""
+    if old.start != new.start:
+        tags = changed(place, str(old.start), str(new.start))
+        return [tags, *_parts(old.inside, new.inside, tolerance, place)]
+    return _parts(old.inside, new.inside, tolerance, place)
+
+
+def _columns(table: Table) -> dict[int, str]:
+    """Return the columns' names, counted from the right.
+
+    There, because labels of rows that span several are not repeated; the
+    last header that is not empty is the closest.
+    """
+    columns: dict[int, str] = {}
+    for row in table.rows:
+        if row.header:
+            for i, cell in enumerate(row.cells):
+                text = cell.text()
+                if text:
+                    columns[len(row.cells) - i] = text[:40]
+    return columns
+
+
+class _Scales:
+    """Of each column, the largest number in it; read when it is needed."""
+
+    def __init__(self, table: Table) -> None:
+        self.table = table
+        self.largest: dict[int, float] | None = None
+
+    def noise(self, old: Cell, new: Cell, column: int) -> bool:
+        """Tell whether two cells differ by what is noise in their column."""
+        one, other = _number(old), _number(new)
+        if one is None or other is None or old.start != new.start:
+            return False
+        if self.largest is None:
+            self.largest = {}
+            for row in self.table.rows:
+                for i, cell in enumerate(row.cells):
+                    at, number = len(row.cells) - i, _number(cell)
+                    size = abs(number or 0.0)
+                    self.largest[at] = max(self.largest.get(at, 0.0), size)
+        return abs(one - other) <= NOISE * self.largest.get(column, 0.0)
+
+
+def _number(cell: Cell) -> float | None:
+    """Return the finite number that a cell shows, if it shows one."""
+    text = cell.text()
+    if len(text) > 40 or not re.fullmatch(r"[+-]?[\d.]+(e[+-]?\d+)?", text):
+        return None
+    try:
+        number = float(text)
+    except ValueError:
+        return None
+    return number if abs(number) < 1e300 else None
+
+
+def script_differences(
+    stored: str, now: str, tolerance: Tolerance, place: str
+) -> list[str]:
+    """Compare scripts: JSON in them by its values, the rest as text."""
+    now = names.same_names(stored, now)
+    if stored == now:
+        return []
+    old, new = list(_pieces(stored)), list(_pieces(now))
+    if len(old) != len(new):
+        return text_differences(stored, now, tolerance, place)
+    found = []
+    leaf = partial(plain_leaf, tolerance)
+    for i, (one, other) in enumerate(zip(old, new, strict=True)):
+        if isinstance(one, str) and isinstance(other, str):
+            found += first(
+                text_differences(one, other, tolerance, place), " lines"
+            )
+        else:
+            name = re.search(r"(\w+) *[=:] *$", old[i - 1][-99:])
+            at = name[1] if name else f"script value {(i + 1) // 2}"
+            found += tree_differences(one, other, at, leaf)
+    return found
+
+
+def _pieces(text: str) -> Iterator[Any]:
+    """Yield in turn the texts of a script and the JSON between them."""
+    decoder, done, at, wasted = json.JSONDecoder(), 0, 0, 0
+    while wasted <= 2 * len(text):  # then it is no script with data in it
+        start = START.search(text, at)
+        if not start:
+            break
+        try:
+            value, end = decoder.raw_decode(text, start.start())
+        except RecursionError:
+            value, end = None, start.end() + 100_000
+        except json.JSONDecodeError as error:
+            value, end = None, error.pos
+        except ValueError:  # a number of too many digits
+            value, end = None, len(text)
+        if value is not None and end - start.start() >= LONG:
+            yield text[done : start.start()]
+            yield value
+            done = at = end
+        else:
+            wasted += end - start.start()
+            at = start.start() + 1
+    yield text[done:]
