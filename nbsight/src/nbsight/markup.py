@@ -16,13 +16,16 @@ HIDDEN = "script", "style"  # elements whose text nobody reads
 LINKS = "src", "href", "xlink:href", "action"  # say where, not who
 CELL, ROWS = ("td", "th"), ("thead", "tbody", "tfoot")
 START = re.compile(r"\{\s*\"|\[\s*[\[{\"\d-]")  # of JSON in a script
+DECODER = json.JSONDecoder()
+WINDOW = 4096  # characters of JSON that are looked at first
+TRIALS = 10_000  # of what looks like JSON and is not, long ones count more
 LONG = 20  # characters; shorter JSON is as good as a word
 
 
 class Part(NamedTuple):
     """A piece of HTML: a tag, its end, or a text."""
 
-    kind: str  # "<", "</", "text", or "hidden" for a script or style
+    kind: str  # "<", "</", "text", "script" or "style"
     text: str  # the tag's name, or the text
     attrs: tuple[tuple[str, str | None], ...] = ()
 
@@ -76,7 +79,7 @@ class Parser(HTMLParser):
         super().__init__(convert_charrefs=True)
         self.parts: list[Part] = []
         self.pieces: list[str] = []
-        self.hidden = False
+        self.kind = "text"  # of the text that comes
 
     def read(self, text: str) -> list[Part]:
         """Return the parts of a text.
@@ -98,20 +101,19 @@ class Parser(HTMLParser):
     def _add(self, *part: Part) -> None:
         """Add the text that has come, and then a part."""
         if self.pieces:
-            kind = "hidden" if self.hidden else "text"
-            self.parts.append(Part(kind, "".join(self.pieces)))
+            self.parts.append(Part(self.kind, "".join(self.pieces)))
             self.pieces = []
         self.parts += part
 
     def handle_starttag(self, tag: str, attrs: Any) -> None:
         """Add a tag; the order of its attributes means nothing."""
         self._add(Part("<", tag, tuple(sorted(dict(attrs).items()))))
-        self.hidden = tag in HIDDEN
+        self.kind = tag if tag in HIDDEN else "text"
 
     def handle_endtag(self, tag: str) -> None:
         """Add the end of a tag."""
         self._add(Part("</", tag))
-        self.hidden = False
+        self.kind = "text"
 
     def handle_data(self, data: str) -> None:
         """Keep a piece of text."""
@@ -137,7 +139,7 @@ def markup_differences(
 def _names(parts: list[Part]) -> Iterator[str]:
     """Yield the names in HTML that a reader does not see."""
     for part in parts:
-        if part.kind == "hidden":
+        if part.kind in HIDDEN:
             yield from names.HASH.findall(part.text)
         for key, value in part.attrs:
             if key == "id" and value:
@@ -147,7 +149,7 @@ def _names(parts: list[Part]) -> Iterator[str]:
 
 
 def _renamed(part: Part, known: dict[str, str]) -> Part:
-    if part.kind == "hidden":
+    if part.kind in HIDDEN:
         return part._replace(text=names.renamed(part.text, known))
     attrs = tuple(
         (key, value if value is None else names.renamed(value, known))
@@ -219,25 +221,25 @@ def _parts(
 ) -> list[str]:
     """Compare parts in order, up to the first that is of another kind."""
     found: list[str] = []
+    behind: list[str] = []  # in scripts and styles
     for one, other in zip_longest(old, new):
         if isinstance(one, Table) and isinstance(other, Table):
             found += _tables(one, other, tolerance)
         elif one == other:
             continue
-        elif (
-            isinstance(one, Part)
-            and isinstance(other, Part)
-            and one.kind == other.kind
-            and one.kind in ("text", "hidden")
-        ):
-            hidden = one.kind == "hidden"
-            compare = script_differences if hidden else text_differences
-            found += compare(one.text, other.text, tolerance, place)
+        elif _kinds(one, other) == {"text"}:
+            found += text_differences(one.text, other.text, tolerance, place)
+        elif _kinds(one, other) in ({"script"}, {"style"}):
+            old_text, text = one.text, other.text
+            behind += script_differences(old_text, text, tolerance, one.kind)
         else:
-            pair = [_shown(each) for each in (one, other)]
-            found.append(changed(place, *pair))
+            found.append(changed(place, _shown(one), _shown(other)))
             break
-    return found
+    return found + behind
+
+
+def _kinds(*parts: Part | Table | None) -> set[str]:
+    return {part.kind if isinstance(part, Part) else "" for part in parts}
 
 
 def _shown(part: Part | Table | None) -> str:
@@ -339,7 +341,7 @@ def _number(cell: Cell) -> float | None:
 def script_differences(
     stored: str, now: str, tolerance: Tolerance, place: str
 ) -> list[str]:
-    """Compare scripts: JSON in them by its values, the rest as text."""
+    """Compare scripts and styles: JSON in them as such, the rest as text."""
     now = names.same_names(stored, now)
     if stored == now:
         return []
@@ -355,31 +357,42 @@ def script_differences(
             )
         else:
             name = re.search(r"(\w+) *[=:] *$", old[i - 1][-99:])
-            at = name[1] if name else f"script value {(i + 1) // 2}"
+            at = name[1] if name else f"{place} value {(i + 1) // 2}"
             found += tree_differences(one, other, at, leaf)
     return found
 
 
 def _pieces(text: str) -> Iterator[Any]:
     """Yield in turn the texts of a script and the JSON between them."""
-    decoder, done, at, wasted = json.JSONDecoder(), 0, 0, 0
-    while wasted <= 2 * len(text):  # then it is no script with data in it
-        start = START.search(text, at)
-        if not start:
-            break
-        try:
-            value, end = decoder.raw_decode(text, start.start())
-        except RecursionError:
-            value, end = None, start.end() + 100_000
-        except json.JSONDecodeError as error:
-            value, end = None, error.pos
-        except ValueError:  # a number of too many digits
-            value, end = None, len(text)
-        if value is not None and end - start.start() >= LONG:
-            yield text[done : start.start()]
+    done = at = failed = 0
+    while failed < TRIALS and (start := START.search(text, at)):
+        at = start.start()
+        value, length = _decoded(text, at)
+        if value is not None and length >= LONG:
+            yield text[done:at]
             yield value
-            done = at = end
-        else:
-            wasted += end - start.start()
-            at = start.start() + 1
+            done = at + length
+        elif value is None:
+            failed += 1 + length // WINDOW
+        at += 1 if value is None else length
     yield text[done:]
+
+
+def _decoded(text: str, at: int) -> tuple[Any, int]:
+    """Return JSON that begins at a place or None, and what was read.
+
+    An error costs time for all characters before it, so a part is tried.
+    """
+    window = text[at : at + WINDOW]
+    try:
+        return DECODER.raw_decode(window)
+    except json.JSONDecodeError as error:
+        cut = "Unterminated" in error.msg or error.pos > WINDOW - 99
+        if not cut:
+            return None, error.pos
+    except (ValueError, RecursionError):  # thousands of digits or brackets
+        return None, len(text)
+    try:
+        return DECODER.raw_decode(text[at:])
+    except (ValueError, RecursionError):
+        return None, len(text)

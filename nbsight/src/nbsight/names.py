@@ -17,7 +17,8 @@ HASH = re.compile(
 )
 # What is random in an id such as T_5e1f0_row0_col1.
 RANDOM = re.compile(r"(?<![0-9a-zA-Z])[0-9a-f]{5,}(?![0-9a-zA-Z])")
-HELD = re.compile(r"_?(u?id|\w+_id)")  # keys of JSON whose values are names
+# Keys of JSON whose values are names, but for a widget's, which is looked up.
+HELD = re.compile(r"(?!model_id)_?(u?id|\w+_id)")
 
 
 def pairs(stored: Iterable[str], now: Iterable[str]) -> dict[str, str]:
