@@ -9,7 +9,7 @@ from typing import Any
 from . import MIME
 from .drawn import figure_differences
 from .markup import markup_differences, script_differences
-from .names import same_names_in_json
+from .names import same_names, same_names_in_json
 from .texts import DEFAULT, NOTHING, Tolerance, changed, text_differences
 from .tree import MALFORMED, plain_leaf, tree_differences
 from .widgets import WIDGET, States, view_differences
@@ -70,10 +70,11 @@ def output_differences(
 
 
 def _unreadable(what: str, error: Exception) -> str:
-    """Return the line that says of data that they have not their form."""
+    """Return the line that says of data that they are damaged."""
+    reason = f"damaged data, {type(error).__name__}: {error}"
     if isinstance(error, RecursionError):
-        return f"{what} cannot be compared: nested too deep"
-    return f"{what} cannot be compared: {type(error).__name__}: {error}"[:200]
+        reason = "nested too deep"
+    return f"{what} cannot be compared: {reason}"[:200]
 
 
 def _text(output: Any) -> str:
@@ -100,11 +101,8 @@ def _one_output(
         if value is NOTHING:
             found.append(f"{mime}: stored, now missing")
         elif mime == WIDGET:
-            inside = partial(
-                output_differences, tolerance=tolerance, states=states
-            )
             found += view_differences(
-                old_value, value, states, tolerance, inside
+                old_value, value, states, tolerance, output_differences
             )
         elif old_value is NOTHING:
             found.append(f"{mime}: new, not stored")
@@ -135,6 +133,7 @@ def _data(mime: str, old: Any, new: Any, tolerance: Tolerance) -> list[str]:
             old, new = (ADDRESS.sub("", each) for each in (old, new))
             return text_differences(old, new, tolerance)
         if "json" in mime or "javascript" in mime:
+            new = same_names(old, new)
             return script_differences(old, new, tolerance, mime)
     elif "json" in mime:
         new = same_names_in_json(old, new)

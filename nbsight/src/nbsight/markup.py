@@ -342,7 +342,6 @@ def script_differences(
     stored: str, now: str, tolerance: Tolerance, place: str
 ) -> list[str]:
     """Compare scripts and styles: JSON in them as such, the rest as text."""
-    now = names.same_names(stored, now)
     if stored == now:
         return []
     old, new = list(_pieces(stored)), list(_pieces(now))

@@ -24,17 +24,18 @@ HELD = re.compile(r"(?!model_id)_?(u?id|\w+_id)")
 def pairs(stored: Iterable[str], now: Iterable[str]) -> dict[str, str]:
     """Return the stored name for each new one, by order of appearance.
 
-    Names pair if only their random part differs, and each name once.
+    Names pair if one run alone has them and only their random part differs.
     """
-    found: dict[str, str] = {}
-    taken: set[str] = set()
-    names = dict.fromkeys(stored), dict.fromkeys(now)
-    for old, new in zip(*names, strict=False):
-        alike = old != new and _shape(old) == _shape(new)
-        if alike and old not in taken and new not in found:
-            found[new] = old
-            taken.add(old)
-    return found
+    before, after = dict.fromkeys(stored), dict.fromkeys(now)
+    alone = (
+        [name for name in before if name not in after],
+        [name for name in after if name not in before],
+    )
+    return {
+        new: old
+        for old, new in zip(*alone, strict=False)
+        if _shape(old) == _shape(new)
+    }
 
 
 def _shape(name: str) -> str:

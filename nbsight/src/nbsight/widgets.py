@@ -1,7 +1,6 @@
 """Widgets compared by what they show, as their stored state says it."""
 
 from collections.abc import Callable
-from functools import partial
 from typing import Any, NamedTuple
 
 from . import names
@@ -15,19 +14,26 @@ REFERENCE = "IPY_MODEL_"  # begins what stands for another widget
 ASIDE = {"_view_count", "_view_module_version", "_model_module_version"}
 ASIDE |= {"msg_id", "_anywidget_id"}
 
-Outputs = Callable[[list[Any], list[Any]], list[str]]  # compares these
-
 
 class States(NamedTuple):
-    """Of two runs, the state of each widget under its model's id."""
+    """Of two runs, the state of each widget under its model's id.
+
+    ``seen`` are the pairs of ids that are compared already: where widgets
+    show each other, that comes to an end.
+    """
 
     stored: dict[str, Any]
     now: dict[str, Any]
+    seen: set[tuple[str, str]] | None = None
+
+
+# Compares outputs with such tolerance and states.
+Outputs = Callable[[list[Any], list[Any], Tolerance, States], list[str]]
 
 
 def states(stored: Any, now: Any) -> States:
     """Return the states that two notebooks' metadata hold."""
-    return States(*(_states(each) for each in (stored, now)))
+    return States(_states(stored), _states(now))
 
 
 def _states(metadata: Any) -> dict[str, Any]:
@@ -125,9 +131,9 @@ class _Comparing:
     def __init__(
         self, both: States, tolerance: Tolerance, outputs: Outputs
     ) -> None:
-        self.both, self.outputs = both, outputs
-        self.plain = partial(plain_leaf, tolerance)
-        self.seen: set[tuple[str, str]] = set()
+        self.seen = set() if both.seen is None else both.seen
+        self.both = both._replace(seen=self.seen)
+        self.tolerance, self.outputs = tolerance, outputs
 
     def models(self, old: str, new: str, place: str) -> list[str]:
         """Compare two widgets; pairs that were met before are not again."""
@@ -148,5 +154,6 @@ class _Comparing:
             return self.models(_model(old), _model(new), place)
         lists = isinstance(old, list) and isinstance(new, list)
         if lists and place.endswith(".outputs"):
-            return [f"{place}: {line}" for line in self.outputs(old, new)]
-        return self.plain(old, new, place)
+            lines = self.outputs(old, new, self.tolerance, self.both)
+            return [f"{place}: {line}" for line in lines]
+        return plain_leaf(self.tolerance, old, new, place)
