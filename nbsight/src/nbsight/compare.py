@@ -14,8 +14,6 @@ from .texts import DEFAULT, NOTHING, Tolerance, changed, text_differences
 from .tree import MALFORMED, plain_leaf, tree_differences
 from .widgets import WIDGET, States, view_differences
 
-# Where an object lies in memory, in the text that Python makes of it.
-ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+(?=>)")
 NO_STATES = States({}, {})
 
 
@@ -130,7 +128,6 @@ def _data(mime: str, old: Any, new: Any, tolerance: Tolerance) -> list[str]:
         if mime == "text/html":
             return markup_differences(old, new, tolerance)
         if mime == "text/plain":
-            old, new = (ADDRESS.sub("", each) for each in (old, new))
             return text_differences(old, new, tolerance)
         if "json" in mime or "javascript" in mime:
             new = same_names(old, new)

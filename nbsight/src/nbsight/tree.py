@@ -23,8 +23,9 @@ MALFORMED = (
     ValueError,
     zlib.error,
 )
-# Of the largest number beside it, what adding up may leave of a zero.
-NOISE = 10 * 2.2e-16
+# What adding up may leave of a zero, beside a number of order 1; a number
+# that stands alone is none if it is smaller still.
+NOISE, LEAST = 10 * 2.2e-16, 1e-18
 PLACE = 90  # characters of a place that are shown
 SHORT = 12  # lists whose items are shown, not only counted
 
@@ -76,8 +77,8 @@ def plain_leaf(
     if isinstance(old, str) and isinstance(new, str):
         return text_differences(old, new, tolerance, place)
     if _is_number(old) and _is_number(new):
-        scale = (scales or {}).get(place.rpartition(".")[2], 0.0)
-        same = close(old, new, tolerance, scale)
+        largest = (scales or {}).get(place.rpartition(".")[2])
+        same = close(old, new, tolerance, largest)
         return [] if same else [changed(place, old, new)]
     if isinstance(old, dict) and "dtype" in old and old == new:
         return []
@@ -111,26 +112,28 @@ def _number_lists(
         lengths = f"stored {len(stored)} values, now {len(now)}"
         few = max(len(stored), len(now)) <= SHORT or len(stored) == len(now)
         return [changed(place, old, new) if few else f"{place}: {lengths}"]
-    scale = max(map(_size, values))
+    largest = max(map(_size, values))
     bad = [
         changed(place + at, x, y)
         for (at, x), (_, y) in zip(stored, now, strict=True)
-        if x is not y and not _same(x, y, tolerance, scale)
+        if x is not y and not _same(x, y, tolerance, largest)
     ]
     return first(bad, " of its values")
 
 
-def _same(old: Any, new: Any, tolerance: Tolerance, scale: float) -> bool:
+def _same(old: Any, new: Any, tolerance: Tolerance, largest: float) -> bool:
     """Tell whether two items are one number, or both a gap."""
     if old is None or new is None:
         return old is new
-    return close(old, new, tolerance, scale)
+    return close(old, new, tolerance, largest)
 
 
-def close(old: Any, new: Any, tolerance: Tolerance, scale: float) -> bool:
+def close(
+    old: Any, new: Any, tolerance: Tolerance, largest: float | None = None
+) -> bool:
     """Tell whether two numbers are one, give or take.
 
-    ``scale`` is the largest of the numbers beside them.
+    ``largest`` is the largest number beside them, None if there is none.
     """
     if isinstance(old, int) and isinstance(new, int):
         return old == new
@@ -140,10 +143,13 @@ def close(old: Any, new: Any, tolerance: Tolerance, scale: float) -> bool:
         return bool(old == new)
     if not math.isfinite(old) or not math.isfinite(new):
         return str(old) == str(new)  # infinity is near to all
-    small = 1.0 if tolerance.tagged else min(1.0, 10 * abs(old))
+    size, small = max(abs(old), abs(new)), min(1.0, 10 * abs(old))
+    small = 1.0 if tolerance.tagged else small
     allowed = tolerance.rtol * abs(old) + tolerance.atol * small
-    noise = NOISE * scale if math.isfinite(scale) else 0.0
-    return bool(abs(old - new) <= max(allowed, noise))
+    noise = LEAST <= size <= NOISE
+    if largest is not None:
+        noise = size <= NOISE * largest
+    return noise or bool(abs(old - new) <= allowed)
 
 
 def flat(value: Any, place: str = "") -> Iterator[tuple[str, Any]]:

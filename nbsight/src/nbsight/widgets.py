@@ -18,12 +18,13 @@ ASIDE |= {"msg_id", "_anywidget_id"}
 class States(NamedTuple):
     """Of two runs, the state of each widget under its model's id.
 
-    ``seen`` are the pairs of ids that are compared already: where widgets
-    show each other, that comes to an end.
+    ``cover`` masks a part of what they show. ``seen`` are the pairs of ids
+    that are compared already: where widgets show each other, that ends it.
     """
 
     stored: dict[str, Any]
     now: dict[str, Any]
+    cover: Callable[[Any], Any] | None = None
     seen: set[tuple[str, str]] | None = None
 
 
@@ -31,9 +32,11 @@ class States(NamedTuple):
 Outputs = Callable[[list[Any], list[Any], Tolerance, States], list[str]]
 
 
-def states(stored: Any, now: Any) -> States:
+def states(
+    stored: Any, now: Any, cover: Callable[[Any], Any] | None = None
+) -> States:
     """Return the states that two notebooks' metadata hold."""
-    return States(_states(stored), _states(now))
+    return States(_states(stored), _states(now), cover)
 
 
 def _states(metadata: Any) -> dict[str, Any]:
@@ -153,7 +156,10 @@ class _Comparing:
         if _is_reference(old) and _is_reference(new):
             return self.models(_model(old), _model(new), place)
         lists = isinstance(old, list) and isinstance(new, list)
-        if lists and place.endswith(".outputs"):
+        shown = lists and place.endswith(".outputs")
+        if self.both.cover and (shown or isinstance(old, str)):
+            old, new = self.both.cover(old), self.both.cover(new)
+        if shown:
             lines = self.outputs(old, new, self.tolerance, self.both)
             return [f"{place}: {line}" for line in lines]
         return plain_leaf(self.tolerance, old, new, place)
