@@ -41,15 +41,21 @@ def tree_differences(old: Any, new: Any, place: str, leaf: Leaf) -> list[str]:
             pair = old.get(key, NOTHING), new.get(key, NOTHING)
             found += tree_differences(*pair, _inside(place, key), leaf)
     elif isinstance(old, list) and isinstance(new, list):
-        if len(old) != len(new) and max(len(old), len(new)) > SHORT:
-            return [f"{place}: stored {len(old)} values, now {len(new)}"]
         if len(old) != len(new):
-            return [changed(place, old, new)]
+            return [_lengths(place, old, new)]
         for i, pair in enumerate(zip(old, new, strict=True)):
             found += tree_differences(*pair, f"{place}[{i}]", leaf)
     elif type(old) is not type(new) or old != new:
         found.append(changed(place, old, new))
     return found
+
+
+def _lengths(place: str, old: list[Any], new: list[Any]) -> str:
+    """Return the line that tells of lists of two lengths."""
+    if max(len(old), len(new)) <= SHORT:
+        return changed(place, old, new)
+    text = f"stored {len(old)} values, now {len(new)}"
+    return f"{place}: {text}" if place else text
 
 
 def _inside(place: str, key: str) -> str:
@@ -85,6 +91,7 @@ def plain_leaf(
     try:
         old, new = numbers(old), numbers(new)
     except ValueError as error:
+        place = place or "it"
         return [f"{place}: a packed array cannot be read: {error}"]
     if not (isinstance(old, list) and isinstance(new, list)) or not old:
         return None
@@ -109,9 +116,7 @@ def _number_lists(
     if not values or not all(map(_is_number, values + others)):
         return None
     if [at for at, _ in stored] != [at for at, _ in now]:
-        lengths = f"stored {len(stored)} values, now {len(now)}"
-        few = max(len(stored), len(now)) <= SHORT or len(stored) == len(now)
-        return [changed(place, old, new) if few else f"{place}: {lengths}"]
+        return [_lengths(place, old, new)]
     largest = max(map(_size, values))
     bad = [
         changed(place + at, x, y)
