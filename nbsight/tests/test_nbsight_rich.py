@@ -7,11 +7,17 @@ and ipywidgets 8.1, and shortened by hand.
 import base64
 import json
 import struct
+import subprocess
+import sys
 
+import nbformat
 import pytest
-from nbformat.v4 import new_output
+from nbformat.v4 import new_code_cell, new_notebook, new_output
 from nbsight.compare import WIDGET, output_differences
+from nbsight.execute import execute
 from nbsight.widgets import STATE, States, states
+
+from nbsight import MIME
 
 DISPLAYED = "d6ef0eeb-3128-40be-a627-49d4e48a0662"
 ANOTHER = "0a1f66c2-9b11-4c55-8a3e-77d0b1c2d3e4"
@@ -102,6 +108,10 @@ FRAME = """<div>
 </table>
 <p>2 rows and 2 columns</p>
 </div>"""
+LEVELS = """<table><thead><tr><th></th><th colspan=2>both</th></tr>
+<tr><th></th><th>a</th><th>b</th></tr>
+<tr><th>at</th><th>price</th><th>price</th></tr></thead>
+<tr><th>0</th><td>1.5</td><td>2.5</td></tr></table>"""
 STYLED = """<style type="text/css">
 #T_dde24_row0_col0, #T_dde24_row1_col1 { background-color: yellow; }
 </style>
@@ -161,6 +171,10 @@ def test_what_is_only_a_name_or_noise_is_no_difference(mime, stored, replaced):
 
 # In HTML, what is replaced by what, and what the report has to say.
 FAULTS = {
+    LEVELS: """
+<td>1.5 => <td>1.7 -> table row 1, column "a price": stored 1.5, now 1.7
+<td>2.5 => <td>2.7 -> table row 1, column "b price": stored 2.5, now 2.7
+""",
     FRAME: """
 1.000000e-01 => 2.000000e-01 -> row 1, column "price": stored 1.000000e-01
 <td>a => <td>c -> table row 1, column "name": stored "a < b", now "c < b"
@@ -338,3 +352,52 @@ def test_without_a_stored_state_outputs_inside_cannot_be_compared():
     assert views(notebook(1), {}) == [
         "the widget's state is stored, now missing"
     ]
+
+
+# As a library of widgets speaks with Jupyter, and a figure.
+SHOWN = """
+import matplotlib.pyplot as plt
+from comm import create_comm
+state = {"_model_name": "LabelModel", "value": "loss 0.25"}
+state |= {"_model_module": "labels", "_model_module_version": "1"}
+comm = create_comm(target_name="jupyter.widget", data={"state": state})
+view = {"model_id": comm.comm_id}
+display({"application/vnd.jupyter.widget-view+json": view}, raw=True)
+plt.plot([1, 2]);
+"""
+
+
+def written(folder, **metadata):
+    """Return a notebook that was executed in a folder, and its path."""
+    nb = new_notebook(cells=[new_code_cell(SHOWN, id="shown")])
+    nb.metadata.update(metadata)
+    execute(nb, folder)
+    nb.cells[0].execution_count = 1
+    return nb, folder / "shown.ipynb"
+
+
+def test_the_check_compares_the_widgets_of_a_notebook(tmp_path):
+    nb, path = written(tmp_path)
+    check = [sys.executable, "-m", "pytest", "--nbval", path.name]
+    for value, code in (("loss 0.25", 0), ("loss 0.35", 1)):
+        for model in nb.metadata["widgets"][STATE]["state"].values():
+            model["state"]["value"] = value
+        nbformat.write(nb, path)
+        done = subprocess.run(check, cwd=tmp_path, capture_output=True)
+        said = done.stdout.decode()
+        assert done.returncode == code, said
+    assert "widget.value: stored 0.35, now 0.25" in said
+
+
+def test_a_kernel_of_another_language_is_sent_no_python(tmp_path, monkeypatch):
+    monkeypatch.setenv("JUPYTER_PATH", str(tmp_path))
+    spec = {"display_name": "other", "language": "other"}
+    spec["argv"] = [sys.executable, "-m", "ipykernel", "-f"]
+    spec["argv"].append("{connection_file}")
+    folder = tmp_path / "kernels" / "other"
+    folder.mkdir(parents=True)
+    (folder / "kernel.json").write_text(json.dumps(spec))
+    other = {"name": "other", "display_name": "other"}
+    for metadata, described in (({}, True), ({"kernelspec": other}, False)):
+        nb, _ = written(tmp_path, **metadata)
+        assert (MIME in nb.cells[0].outputs[-1].data) is described

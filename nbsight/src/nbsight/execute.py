@@ -4,6 +4,7 @@ import asyncio
 import os
 import subprocess
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -81,7 +82,8 @@ def execute(notebook: Any, folder: Path | str, **options: Any) -> Any:
     except Exception as error:
         raise CellFailed(started[-1] if started else None, error) from error
     finally:
-        client.set_widgets_metadata()  # although a cell has failed
+        with suppress(KeyError):  # of a state that is not whole
+            client.set_widgets_metadata()  # although a cell has failed
         for cell in code:
             cell.outputs = joined(cell.outputs)
     return notebook

@@ -291,17 +291,19 @@ def _cell(old: Cell, new: Cell, tolerance: Tolerance, place: str) -> list[str]:
 def _columns(table: Table) -> dict[int, str]:
     """Return the columns' names, counted from the right.
 
-    There, because labels of rows that span several are not repeated; the
-    last header that is not empty is the closest.
+    There, because labels of rows that span several are not repeated. What
+    stands above several columns is left out.
     """
-    columns: dict[int, str] = {}
-    for row in table.rows:
-        if row.header:
-            for i, cell in enumerate(row.cells):
-                text = cell.text()
-                if text:
-                    columns[len(row.cells) - i] = text[:40]
-    return columns
+    headers = [row.cells for row in table.rows if row.header]
+    widest = max(map(len, headers), default=0)
+    names: dict[int, list[str]] = {}
+    for cells in headers:
+        if len(cells) == widest:
+            for i, cell in enumerate(cells):
+                names.setdefault(widest - i, []).append(cell.text())
+    return {
+        at: " ".join(filter(None, each))[:40] for at, each in names.items()
+    }
 
 
 class _Scales:
