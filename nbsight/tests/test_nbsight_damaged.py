@@ -83,13 +83,13 @@ OTHERS = (None, True, -1, 0.5, 1e999, 10**400, "", "x", "[" * 99_999, [], {})
 OTHERS += ([None], {"a": 1}, [10**9, "x"], DEEP)
 
 
-def places(value):
-    """Yield all containers in a value with their keys."""
+def places(value, depth=20):
+    """Yield the containers in a value with their keys."""
     keys = value if isinstance(value, dict) else range(len(value))
     for key in keys:
         yield value, key
-        if isinstance(value[key], dict | list):
-            yield from places(value[key])
+        if isinstance(value[key], dict | list) and depth:
+            yield from places(value[key], depth - 1)
 
 
 def damaged(seed):

@@ -142,6 +142,7 @@ STYLED = """<style type="text/css">
         ("text/html", STYLED, {"T_dde24": "T_01f7a"}),
         ("text/html", STYLED, {"T_dde24": "T_abcde"}),
         ("text/html", f'<p id="{SET}"><p for="{SET}">', {SET: "f" * 32}),
+        ("text/html", f"<img id='_anim_img{SET}'>", {SET: "f" * 32}),
         # Noise, in a list, among records and in a column of a table.
         ("text/html", PLOTLY_HTML, {"1e-17": "-3e-17"}),
         ("text/html", ALTAIR_HTML, {"1e-17": "-3e-17"}),
@@ -202,6 +203,12 @@ getElementById("{DISPLAYED}") => getElementById("{ANOTHER}") -> script line
 0.68 => 0.69 -> datasets.data-3974[1].y: stored 0.68, now 0.69
 "line" => "point" -> mark.type: stored "line"
 """,
+    f"<iframe srcdoc='{LEVELS}'></iframe>": """
+<td>1.5 => <td>1.7 -> table row 1, column "a price": stored 1.5, now 1.7
+""",
+    "<script>map({center: [45.5, 1]})</script>": """
+45.5 => 45.6 -> script: stored 45.5, now 45.6
+""",
     f"<b>{SET}</b>": f"\n{SET} => {SET[::-1]} -> stored\n",
     f"<img src='{SET}.png'>": f"\n{SET} => {SET[::-1]} -> stored\n",
     "<p id='intro'>": "\nintro => outro -> stored\n",
@@ -225,6 +232,14 @@ def test_a_fault_in_html_is_seen_and_placed(stored, fault):
 def test_the_numbers_of_a_table_are_told_one_by_one():
     now = FRAME.replace("1.000000e-01", "0.5").replace("1.000000e-17", "0.7")
     assert len(differences(FRAME, now)) == 2
+
+
+def test_an_address_counts_only_where_nothing_else_is_shown():
+    old, new = "<Map at 0x7f689d4cef50>", "<Map at 0x7f67a8e80a90>"
+    assert differences(old, new, "text/plain")
+    shown = [{"text/plain": x, "text/html": "<p>"} for x in (old, new)]
+    pair = ([new_output("display_data", x)] for x in shown)
+    assert output_differences(*pair) == []
 
 
 def changed(value, *path):

@@ -14,6 +14,8 @@ from .texts import DEFAULT, NOTHING, Tolerance, changed, text_differences
 from .tree import MALFORMED, plain_leaf, tree_differences
 from .widgets import WIDGET, States, view_differences
 
+# Where an object lies in memory; nobody reads it where something is shown.
+ADDRESS = re.compile(r"(?<= at )0x[0-9a-fA-F]+")
 NO_STATES = States({}, {})
 
 
@@ -110,6 +112,10 @@ def _one_output(
             if MIME not in data and old_value != value:
                 found.append(f"{mime}: differs, and has no figure data")
         else:
+            texts = isinstance(old_value, str) and isinstance(value, str)
+            if mime == "text/plain" and texts and len(data) > 1:
+                old_value = ADDRESS.sub("", old_value)
+                value = ADDRESS.sub("", value)
             found += _data(mime, old_value, value, tolerance)
     leaf = partial(plain_leaf, tolerance)
     metadata, now_metadata = (

@@ -10,12 +10,13 @@ from typing import Any, NamedTuple
 
 from . import names
 from .texts import Tolerance, changed, first, text_differences
-from .tree import NOISE, plain_leaf, tree_differences
+from .tree import NOISE, close, plain_leaf, tree_differences
 
 HIDDEN = "script", "style"  # elements whose text nobody reads
 LINKS = "src", "href", "xlink:href", "action"  # say where, not who
 CELL, ROWS = ("td", "th"), ("thead", "tbody", "tfoot")
 START = re.compile(r"\{\s*\"|\[\s*[\[{\"\d-]")  # of JSON in a script
+FLOAT = re.compile(r"(?<![\w.])-?\d{1,99}(?:\.\d{0,99})?(?:e[+-]?\d{1,3})?")
 DECODER = json.JSONDecoder()
 WINDOW = 4096  # characters of JSON that are looked at first
 TRIALS = 10_000  # of what looks like JSON and is not, long ones count more
@@ -232,6 +233,8 @@ def _parts(
         elif _kinds(one, other) in ({"script"}, {"style"}):
             old_text, text = one.text, other.text
             behind += script_differences(old_text, text, tolerance, one.kind)
+        elif pair := _documents(one, other):
+            found += markup_differences(*pair, tolerance, f"{place} document")
         else:
             found.append(changed(place, _shown(one), _shown(other)))
             break
@@ -240,6 +243,17 @@ def _parts(
 
 def _kinds(*parts: Part | Table | None) -> set[str]:
     return {part.kind if isinstance(part, Part) else "" for part in parts}
+
+
+def _documents(one: Any, other: Any) -> tuple[str, str] | None:
+    """Return the HTML inside two tags that differ only by that, or None."""
+    if _kinds(one, other) != {"<"} or one.text != other.text:
+        return None
+    old, new = dict(one.attrs), dict(other.attrs)
+    documents = old.pop("srcdoc", None), new.pop("srcdoc", None)
+    if old != new or None in documents:
+        return None
+    return documents[0] or "", documents[1] or ""
 
 
 def _shown(part: Part | Table | None) -> str:
@@ -353,14 +367,26 @@ def script_differences(
     leaf = partial(plain_leaf, tolerance)
     for i, (one, other) in enumerate(zip(old, new, strict=True)):
         if isinstance(one, str) and isinstance(other, str):
-            found += first(
-                text_differences(one, other, tolerance, place), " lines"
-            )
+            found += _code(one, other, tolerance, place)
         else:
             name = re.search(r"(\w+) *[=:] *$", old[i - 1][-99:])
             at = name[1] if name else f"{place} value {(i + 1) // 2}"
             found += tree_differences(one, other, at, leaf)
     return found
+
+
+def _code(old: str, new: str, tolerance: Tolerance, place: str) -> list[str]:
+    """Compare code, whose numbers have all their digits, unlike printed."""
+    found = text_differences(old, new, tolerance, place)
+    if found or old == new:
+        return first(found, " lines")
+    pairs = zip(FLOAT.findall(old), FLOAT.findall(new), strict=False)
+    found = [
+        f"{place}: stored {one}, now {other}"
+        for one, other in pairs
+        if one != other and not close(float(one), float(other), tolerance)
+    ]
+    return first(found, " numbers")
 
 
 def _pieces(text: str) -> Iterator[Any]:

@@ -12,8 +12,8 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 HASH = re.compile(
-    r"(?<![0-9a-zA-Z])(?:[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
-    r"|[0-9a-f]{32})(?![0-9a-zA-Z])"
+    r"(?<![0-9a-f])(?:[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
+    r"|[0-9a-f]{32})(?![0-9a-f])"
 )
 # What is random in an id such as T_5e1f0_row0_col1.
 RANDOM = re.compile(r"(?<![0-9a-zA-Z])[0-9a-f]{5,}(?![0-9a-zA-Z])")

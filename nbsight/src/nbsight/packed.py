@@ -46,7 +46,7 @@ def numbers(value: Any) -> Any:
         data = value.get("array")
         data = data.get("data") if isinstance(data, dict) else data
     elif data is None:  # a widget, with its buffer put in its place
-        data = value.get("value")
+        data = value.get("value", value.get("buffer"))
     code = TYPES.get(str(value["dtype"]))
     if not isinstance(data, str) or not code:
         return value

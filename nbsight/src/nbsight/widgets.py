@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from . import names
+from .markup import markup_differences
 from .texts import Tolerance, changed
 from .tree import Found, plain_leaf, tree_differences
 
@@ -162,4 +163,7 @@ class _Comparing:
         if shown:
             lines = self.outputs(old, new, self.tolerance, self.both)
             return [f"{place}: {line}" for line in lines]
+        texts = isinstance(old, str) and isinstance(new, str)
+        if texts and place.endswith(".value") and old.startswith("<"):
+            return markup_differences(old, new, self.tolerance, place)
         return plain_leaf(self.tolerance, old, new, place)
