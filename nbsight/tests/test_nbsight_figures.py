@@ -1,6 +1,7 @@
 """What is seen of a figure, what passes, and where a fault is placed."""
 
 import json
+import re
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -145,7 +146,8 @@ a.collections[0].set_offsets(DOTS) -> markers.y[2]: stored 6.0, now 6.1
 a.collections[0].set_sizes([20, 30, 50]) -> collections[0].markers.dims[2]
 i.set_data(HEAT + 1e-3 * np.eye(10)) -> axes[0].images[0].values[0][0]
 i.set_data(HEAT + 1e-3 * np.eye(10)) -> axes[0].images[0].values[0][0]
-i.set_cmap("Blues") -> axes[0].images[0].cmap
+i.set_cmap("Blues") -> axes[0].images[0].cmap: stored "Reds", now "Blues"
+i.set_cmap(plt.get_cmap("Reds", 9)) -> axes[0].images[0].cmap_table
 i.set_clim(0, 2) -> axes[0].images[0].clim
 i.set_extent((0, 9, 9, 0)) -> axes[0].images[0].extent
 setattr(i, "origin", "lower") -> axes[0].images[0].origin
@@ -204,6 +206,18 @@ def test_describing_leaves_the_picture_as_it_is(layout, tmp_path):
         plt.close(fig)
     assert pictures[0] == pictures[1]
     assert data[0] == data[1]
+
+
+def test_a_colour_map_is_named_first_and_older_data_have_no_name(plain):
+    other = described(image, 'i.set_cmap("Blues")')
+    first = figure_differences(plain[image], other)[0]
+    assert first.endswith('cmap: stored "Reds", now "Blues"')
+    old = {**plain[image], "artists": artists(plain[image])}
+    old["artists"] = [
+        re.sub('"cmap_name":"Reds",', "", line) for line in old["artists"]
+    ]
+    assert figure_differences(old, plain[image]) == []
+    assert ".cmap[" in str(figure_differences(old, other))
 
 
 def heat_map(values):

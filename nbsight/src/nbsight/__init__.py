@@ -7,9 +7,10 @@ of a notebook (``execute``). README.md is its documentation.
 
 import base64
 import json
-import zlib
 from pathlib import Path
 from typing import Any
+
+from .packed import LIMIT, inflated
 
 MIME = "application/vnd.nbsight.figure+json"
 
@@ -34,10 +35,13 @@ def artists(record: dict[str, Any]) -> list[str]:
 
     Raises:
         KeyError, ValueError, zlib.error: it holds no such lines.
+        RecursionError: it is nested too deep.
     """
     lines: str | list[str] = record["artists"]
     if isinstance(lines, str):
-        return list(json.loads(zlib.decompress(base64.b85decode(lines))))
+        if len(lines) > LIMIT:
+            raise ValueError(f"it is larger than {LIMIT >> 20} MB")
+        return list(json.loads(inflated(base64.b85decode(lines))))
     return lines
 
 

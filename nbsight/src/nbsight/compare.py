@@ -2,16 +2,21 @@
 
 import json
 import re
+from collections import Counter
 from functools import partial
 from typing import Any
 
 from . import MIME
 from .drawn import figure_differences
+from .markup import markup_differences, script_differences
+from .names import same_names, same_names_in_json
 from .texts import DEFAULT, NOTHING, Tolerance, changed, text_differences
-from .tree import plain_leaf, tree_differences
+from .tree import MALFORMED, plain_leaf, tree_differences
+from .widgets import WIDGET, States, view_differences
 
-# Holds a random handle into a living kernel: only its loss is a difference.
-WIDGET = "application/vnd.jupyter.widget-view+json"
+# Where an object lies in memory; nobody reads it where something is shown.
+ADDRESS = re.compile(r"(?<= at )0x[0-9a-fA-F]+")
+NO_STATES = States({}, {})
 
 
 def kind(output: Any) -> str:
@@ -30,24 +35,46 @@ def kind(output: Any) -> str:
 
 
 def output_differences(
-    stored: list[Any], now: list[Any], tolerance: Tolerance = DEFAULT
+    stored: list[Any],
+    now: list[Any],
+    tolerance: Tolerance = DEFAULT,
+    states: States = NO_STATES,
 ) -> list[str]:
-    """Compare the outputs of one cell, streams joined, in order."""
-    kinds, now_kinds = ([kind(output) for output in o] for o in (stored, now))
+    """Compare the outputs of one cell, streams joined, in order.
+
+    ``states`` are those of the widgets that they may show.
+    """
+    try:
+        kinds, now_kinds = (list(map(kind, each)) for each in (stored, now))
+    except MALFORMED as error:
+        return [_unreadable("the outputs", error)]
+    counts, now_counts = Counter(kinds), Counter(now_kinds)
     found = [
-        f"stored {kinds.count(word)} {word}, now {now_kinds.count(word)}"
-        for word in dict.fromkeys(kinds + now_kinds)
-        if kinds.count(word) != now_kinds.count(word)
+        f"stored {counts[word]} {word}, now {now_counts[word]}"
+        for word in counts | now_counts
+        if counts[word] != now_counts[word]
     ]
-    if "picture" in kinds and "picture" not in now_kinds:
+    if "picture" in counts and "picture" not in now_counts:
         found.append("the picture was stored without its figure data")
     if kinds != now_kinds:
         order = f"stored {', '.join(kinds)}; now {', '.join(now_kinds)}"
         return found or [f"order: {order}"]
     for i, (old, new) in enumerate(zip(stored, now, strict=True), 1):
         place = f"output {i} ({kinds[i - 1]}) " if len(stored) > 1 else ""
-        found += [place + line for line in _one_output(old, new, tolerance)]
+        try:
+            lines = _one_output(old, new, tolerance, states)
+        except MALFORMED as error:
+            lines = [_unreadable("it", error)]
+        found += [place + line for line in lines]
     return found
+
+
+def _unreadable(what: str, error: Exception) -> str:
+    """Return the line that says of data that they are damaged."""
+    reason = f"damaged data, {type(error).__name__}: {error}"
+    if isinstance(error, RecursionError):
+        reason = "nested too deep"
+    return f"{what} cannot be compared: {reason}"[:200]
 
 
 def _text(output: Any) -> str:
@@ -57,7 +84,9 @@ def _text(output: Any) -> str:
     return re.sub(r"(?m)^.*\r(?=[^\n])", "", output["text"])
 
 
-def _one_output(stored: Any, now: Any, tolerance: Tolerance) -> list[str]:
+def _one_output(
+    stored: Any, now: Any, tolerance: Tolerance, states: States
+) -> list[str]:
     """Compare two outputs of one kind."""
     if stored["output_type"] != now["output_type"]:
         return [changed("", stored["output_type"], now["output_type"])]
@@ -66,13 +95,15 @@ def _one_output(stored: Any, now: Any, tolerance: Tolerance) -> list[str]:
     if stored.get("data") is None:
         return [f"{stored['output_type']} is no output that can be compared"]
     found, data, new = [], stored["data"], now["data"]
-    leaf = partial(plain_leaf, tolerance)
-    for mime in {**data, **new}:
+    # A text is the least that a reader sees of an output.
+    for mime in sorted({**data, **new}, key="text/plain".__eq__):
         old_value, value = data.get(mime, NOTHING), new.get(mime, NOTHING)
         if value is NOTHING:
             found.append(f"{mime}: stored, now missing")
         elif mime == WIDGET:
-            continue
+            found += view_differences(
+                old_value, value, states, tolerance, output_differences
+            )
         elif old_value is NOTHING:
             found.append(f"{mime}: new, not stored")
         elif mime == MIME:
@@ -81,15 +112,36 @@ def _one_output(stored: Any, now: Any, tolerance: Tolerance) -> list[str]:
             if MIME not in data and old_value != value:
                 found.append(f"{mime}: differs, and has no figure data")
         else:
-            place = "" if mime == "text/plain" else mime
-            if "json" in mime:
-                old_value, value = _parsed(old_value), _parsed(value)
-            found += tree_differences(old_value, value, place, leaf)
+            texts = isinstance(old_value, str) and isinstance(value, str)
+            if mime == "text/plain" and texts and len(data) > 1:
+                old_value = ADDRESS.sub("", old_value)
+                value = ADDRESS.sub("", value)
+            found += _data(mime, old_value, value, tolerance)
+    leaf = partial(plain_leaf, tolerance)
     metadata, now_metadata = (
         {k: v for k, v in each["metadata"].items() if "image/" not in k}
         for each in (stored, now)
     )
     return found + tree_differences(metadata, now_metadata, "metadata", leaf)
+
+
+def _data(mime: str, old: Any, new: Any, tolerance: Tolerance) -> list[str]:
+    """Compare what an output holds as one kind of text or JSON."""
+    leaf = partial(plain_leaf, tolerance)
+    if "json" in mime:
+        old, new = _parsed(old), _parsed(new)
+    if isinstance(old, str) and isinstance(new, str):
+        if mime == "text/html":
+            return markup_differences(old, new, tolerance)
+        if mime == "text/plain":
+            return text_differences(old, new, tolerance)
+        if "json" in mime or "javascript" in mime:
+            new = same_names(old, new)
+            return script_differences(old, new, tolerance, mime)
+    elif "json" in mime:
+        new = same_names_in_json(old, new)
+        return tree_differences(old, new, "", leaf)
+    return tree_differences(old, new, mime, leaf)
 
 
 def _parsed(value: Any) -> Any:

@@ -4,6 +4,7 @@ import asyncio
 import os
 import subprocess
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -58,6 +59,7 @@ def execute(notebook: Any, folder: Path | str, **options: Any) -> Any:
     code = [cell for cell in notebook.cells if cell.cell_type == "code"]
     for cell in code:
         cell.outputs, cell.execution_count = [], None
+    notebook.metadata.pop("widgets", None)
     started: list[int] = []
     options.setdefault("record_timing", False)
     options.setdefault("shutdown_kernel", "immediate")
@@ -80,6 +82,8 @@ def execute(notebook: Any, folder: Path | str, **options: Any) -> Any:
     except Exception as error:
         raise CellFailed(started[-1] if started else None, error) from error
     finally:
+        with suppress(KeyError):  # of a state that is not whole
+            client.set_widgets_metadata()  # although a cell has failed
         for cell in code:
             cell.outputs = joined(cell.outputs)
     return notebook

@@ -480,6 +480,7 @@ class Recorder(RendererBase):
                 middle = np.linspace(norm.vmin, norm.vmax, 5)
                 extras["norm"] = numbers(norm(middle))
                 steps = [0.0, 0.25, 0.5, 0.75, 1.0, -1.0, 2.0, np.nan]
+                extras["cmap_name"] = str(cmap.name)
                 extras["cmap"] = [_hex(cmap(step)) for step in steps]
                 table = cmap(np.linspace(0, 1, 256))
                 extras["cmap_table"] = numbers(table)["sums"]

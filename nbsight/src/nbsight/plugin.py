@@ -26,7 +26,7 @@ from nbval.plugin import (
     find_metadata_tags,
 )
 
-from . import compare, execute, report
+from . import compare, execute, report, widgets
 from .texts import ATOL, RTOL, Tolerance, say
 
 SWITCHES = {"skip-execution"}  # tags and comments that switch the check off
@@ -262,7 +262,9 @@ class NotebookItem(IPyNbCell):  # type: ignore[misc]
                 return [f"{words}: {tag}"]
         stored = execute.joined(copy.deepcopy(self.cell.outputs))
         pair = [self.sanitize_outputs(each) for each in (stored, new.outputs)]
-        return compare.output_differences(pair[0], pair[1], tolerance)
+        runs = self.parent.nb, self.parent.new
+        states = widgets.states(*(run.metadata for run in runs))
+        return compare.output_differences(pair[0], pair[1], tolerance, states)
 
     def reportinfo(self) -> tuple[Path, int, str]:
         """Return where pytest says that the item is."""
