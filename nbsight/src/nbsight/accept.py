@@ -92,6 +92,8 @@ class Accept:
         """
         if why := self.store.objection(file.path):
             raise Left(f"refused\n  {why}")
+        if file.broken:
+            raise Left(f"refused\n  {file.broken}")
         before = file.path.read_bytes()
         self.say(f"{name}: executing")
         file.setup()

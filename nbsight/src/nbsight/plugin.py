@@ -6,11 +6,14 @@ Installed, it is used by ``pytest --nbval``; README.md tells what it checks.
 import copy
 import json
 import logging
+import math
 import re
 import warnings
-from collections import defaultdict
+from collections import Counter, defaultdict
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 # isort: split
 import nbformat
@@ -26,7 +29,8 @@ from nbval.plugin import (
     find_metadata_tags,
 )
 
-from . import compare, execute, report
+from . import compare, execute, masks, places, report, stop
+from .terminal import Terminal
 from .texts import ATOL, RTOL, Tolerance, say
 
 SWITCHES = {"skip-execution"}  # tags and comments that switch the check off
@@ -34,6 +38,10 @@ for _marker, _effect in comment_markers.items():
     if _effect in ("skip", ("check", False)):
         SWITCHES |= {_marker, _marker.lower().replace("_", "-")}
 RERUN = "python -m pytest --nbval {path}"
+STDERR = ("fail", "compare", "ignore")  # what to do with it
+TAG = "nbsight-stderr-"
+# IPython's advice to who leaves a notebook by sys.exit().
+ADVICE = re.compile(r".*UserWarning: To exit: use .*\n(?:  warn\(.*\n)?")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -43,8 +51,15 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         ("atol", str(ATOL), "absolute tolerance of numbers"),
         ("rerun", RERUN, "command that verifies {path}, for the report"),
         ("folder", "build/nbsight", "where pictures of failures are written"),
+        ("stderr", "fail", f"output on stderr: {', '.join(STDERR)}"),
     ):
         parser.addini(f"nbsight_{name}", text, default=default)
+    parser.addini(
+        "nbsight_masks",
+        f"what is not compared in texts: {', '.join(masks.MASKS)}",
+        type="args",
+        default=[],
+    )
     parser.addini(
         "nbsight_allow_skip",
         "let cells be skipped or left unchecked by nbval's tags and comments",
@@ -53,40 +68,62 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Read what is configured; keep each notebook on one worker.
+
+    Raises:
+        pytest.UsageError: something is configured that does not exist.
+    """
+    if not config.option.nbval:
+        return
+    if config.getini("nbsight_stderr") not in STDERR:
+        came = config.getini("nbsight_stderr")
+        expected = ", ".join(STDERR)
+        raise pytest.UsageError(
+            f"nbsight_stderr: {came} is none of {expected}"
+        )
+    for name in config.getini("nbsight_masks"):
+        if name not in masks.MASKS:
+            known = ", ".join(masks.MASKS)
+            raise pytest.UsageError(
+                f"nbsight_masks: {name} is none of {known}"
+            )
+    if getattr(config.option, "dist", "no") in ("load", "worksteal"):
+        config.option.dist = "loadfile"
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> Any:
     """Put this plugin's collector in the place of nbval's."""
     collectors = yield
     if parent.config.option.nbval and not parent.config.option.nbval_lax:
-        ours = NotebookFile.from_parent(parent, path=file_path)
-        return [ours if type(c) is IPyNbFile else c for c in collectors]
+        return [
+            NotebookFile.from_parent(parent, path=file_path)
+            if type(each) is IPyNbFile
+            else each
+            for each in collectors
+        ]
     return collectors
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:
-    """Show failures at once, in the process that reports."""
-    plugins = session.config.pluginmanager
-    terminal = plugins.get_plugin("terminalreporter")
-    if terminal and session.config.option.nbval:
-        plugins.register(AtOnce(terminal))
+    """Obey SIGTERM; show failures at once, in the process that reports."""
+    config = session.config
+    terminal = config.pluginmanager.get_plugin("terminalreporter")
+    if config.option.nbval:
+        config.add_cleanup(stop.obey_sigterm())
+        if terminal:
+            config.pluginmanager.register(Terminal(terminal))
 
 
-class AtOnce:
-    """Shows the first failure of each notebook when it is reported."""
-
-    def __init__(self, terminal: pytest.TerminalReporter) -> None:
-        """Take what writes pytest's report."""
-        self.terminal, self.shown = terminal, set[str]()
-
-    @pytest.hookimpl(trylast=True)  # below the name of the notebook
-    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """Show it; in the end it stands among the others."""
-        path = report.nodeid.partition("::")[0]
-        first = report.failed and path not in self.shown
-        if first and path.endswith(".ipynb"):
-            self.shown.add(path)
-            self.terminal.ensure_newline()
-            self.terminal.write_line(report.longreprtext, red=True)
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: Any) -> Any:
+    """Say of a cell that is skipped where it is, not where this file is."""
+    made = yield
+    if isinstance(item, NotebookItem) and made.skipped:
+        path, line, _ = item.reportinfo()
+        made.longrepr = str(path), line + 1, made.longrepr[2]
+    return made
 
 
 def pytest_report_teststatus(report: pytest.TestReport) -> Any:
@@ -97,42 +134,72 @@ def pytest_report_teststatus(report: pytest.TestReport) -> Any:
     return None
 
 
+class End(NamedTuple):
+    """How a notebook ended without a failure."""
+
+    at: int  # the index of the cell
+    why: str
+    skips: bool  # the cell, too, and, if it is the first, the notebook
+
+
 class NotebookFile(IPyNbFile):  # type: ignore[misc]
     """A notebook: executed as a whole, then compared cell by cell."""
 
     stopped: execute.CellFailed | None = None
+    ended: End | None = None
+    broken = ""  # why the file cannot be read
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        """Keep nbval's list of what is not compared: it is not ours."""
+        super().__init__(*args, **options)
+        self.skipped_by_nbval: Counter[str] = Counter(self.skip_compare)
 
     def collect(self, text: str | None = None) -> list[Any]:
         """Return an item for the notebook itself and for each code cell.
 
         The text is what stands in the file, or a draft of what shall.
         """
+        self.items, count = [self._item("Notebook", -1)], 0
+        self.broken = ""
+        self.has_code, self.without_id = False, []
+        self.lenient = self.config.getini("nbsight_allow_skip")
         try:
-            with warnings.catch_warnings(action="ignore"):  # ids: see below
-                text = text or self.path.read_text("utf-8")
+            with warnings.catch_warnings():  # ids: see below
+                warnings.simplefilter("ignore")
+                text = text or self.path.read_text("utf-8-sig")
                 self.nb = nbformat.reads(text, as_version=4)
                 cells = json.loads(text).get("cells", [])
-        except (ValueError, nbformat.ValidationError) as error:
-            raise self.CollectError(f"not a notebook: {error}"[:200]) from None
+                nbformat.validate(self.nb, relax_add_props=True)
+        except Exception as error:  # of many kinds, whatever is in there
+            reason = str(error) or type(error).__name__
+            self.broken = f"not a notebook: {reason}"[:200].partition("\n")[0]
+            return self.items
         self.without_id = [i for i, c in enumerate(cells) if not c.get("id")]
-        self.items, count = [self._item("Notebook", -1)], 0
+        self.lines = places.source_lines(text)
         for index, cell in enumerate(self.nb.cells):
             if cell.cell_type == "code":
                 number = len(self.items) - 1
                 item = self._item(f"Cell {number}", number, cell)
                 item.index, item.count_before = index, count
+                if self.execution("allow_errors") is True:
+                    item.options["check_exception"] = True
                 count = cell.execution_count or count
                 self.items.append(item)
-        self.lenient = self.config.getini("nbsight_allow_skip")
         self.has_code = any(
             each.cell.source.strip() for each in self.items[1:]
         )
         return self.items
 
+    def execution(self, name: str) -> Any:
+        """Return what a notebook says of its execution, as nbmake reads it."""
+        said = self.nb.metadata.get("execution")
+        return said.get(name) if isinstance(said, dict) else None
+
     def _item(self, name: str, number: int, cell: Any = None) -> Any:
         options: dict[str, bool] = defaultdict(bool, check=True)
         if cell:
-            with warnings.catch_warnings(action="ignore"):  # contradictions
+            with warnings.catch_warnings():  # of contradictions
+                warnings.simplefilter("ignore")
                 options.update(find_metadata_tags(cell.metadata))
                 options.update(find_comment_markers(cell.source))
         return NotebookItem.from_parent(
@@ -143,15 +210,25 @@ class NotebookFile(IPyNbFile):  # type: ignore[misc]
         """Execute a copy of the notebook; what fails is kept for the items."""
         options = self.config.option
         self.setup_sanitize_files()
+        self.stopped = self.ended = None
+        if self.broken:
+            return
         self.new = copy.deepcopy(self.nb)
         if not self.has_code:
             return
-        for item in self.items:
+        for item in self.items[1:]:
+            cell = self.new.cells[item.index]
             if item.skipped():
-                self.new.cells[item.index].source = ""
+                cell.source = ""
+            if item.options["check_exception"]:  # nbclient knows this one
+                tags = cell.metadata.get("tags", [])
+                cell.metadata.tags = [*tags, "raises-exception"]
+        timeout = self.execution("timeout")
+        if type(timeout) is not int:
+            timeout = math.ceil(options.nbval_cell_timeout)
         choices = {
-            "timeout": options.nbval_cell_timeout,
-            "startup_timeout": options.nbval_kernel_startup_timeout,
+            "timeout": timeout,
+            "startup_timeout": math.ceil(options.nbval_kernel_startup_timeout),
         }
         if options.nbval_current_env:
             choices["km"] = AsyncKernelManager(
@@ -164,7 +241,8 @@ class NotebookFile(IPyNbFile):  # type: ignore[misc]
         try:
             execute.execute(self.new, self.path.parent, **choices)
         except execute.CellFailed as stopped:
-            self.stopped = stopped
+            self.ended = _end(stopped, self.items)
+            self.stopped = None if self.ended else stopped
         finally:
             logging.disable(logging.NOTSET)
 
@@ -174,20 +252,33 @@ class NotebookItem(IPyNbCell):  # type: ignore[misc]
 
     index: int | None = None  # among all cells of the notebook
     count_before = 0  # the count of the code cell before
+    masked: Mapping[str, int] = MappingProxyType({})  # how much, by mask
 
     def runtest(self) -> None:
         """Fail if anything is wrong."""
-        if self.skipped():
-            pytest.skip("marked to be skipped")
+        if why := self.skipped():
+            pytest.skip(why)
         lines = self.faults()
+        for name, number in self.masked.items():
+            self.user_properties.append((f"masked {name}", number))
         if lines:
+            path = f"{report.short(self.config.rootpath, self.path)}"
+            self.user_properties += [("file", path), ("line", self.line())]
             pytest.fail(report.text(self, lines), pytrace=False)
 
     repr_failure = pytest.Item.repr_failure  # not nbval's
 
-    def skipped(self) -> bool:
-        """Tell whether the cell is marked so and that is allowed."""
-        return bool(self.parent.lenient and self.options["skip"])
+    def skipped(self) -> str:
+        """Return why the cell is skipped, or nothing."""
+        if self.parent.lenient and self.options["skip"]:
+            return "marked to be skipped"
+        end: End | None = self.parent.ended
+        if not end:
+            return ""
+        if self.index is None:  # the notebook
+            first = self.parent.items[1].index
+            return end.why if end.skips and end.at == first else ""
+        return end.why if self.index >= end.at + (not end.skips) else ""
 
     def faults(self) -> list[str]:
         """Return what is wrong, a line each."""
@@ -199,27 +290,82 @@ class NotebookItem(IPyNbCell):  # type: ignore[misc]
         if stopped and stopped.index < self.index:
             return ["not run: an earlier cell failed"]
         raised = stopped and stopped.index == self.index
-        new = self.parent.new.cells[self.index]
         lines = [] if self.parent.lenient else self._switches()
-        lines += _reason(stopped.error) if raised else []
+        lines += self._reason(stopped.error) if raised else []
         lines += self._stored_faults()
-        for when, cell in (("stored", self.cell), ("new", new)):
-            for output in cell.outputs:
-                if output.get("name") == "stderr":
-                    text = say(output.text.strip())
-                    lines.append(f"{when} output on stderr: {text}")
+        if self.stderr() not in STDERR:
+            lines.append(f"a tag is none of {TAG}compare, {TAG}ignore")
+        stored, new = self.shown()
+        if self.stderr() == "fail":
+            for when, outputs in (("stored", stored), ("new", new)):
+                for output in outputs:
+                    if output.get("name") == "stderr":
+                        text = say(output.text.strip())
+                        lines.append(f"{when} output on stderr: {text}")
         if not raised and (self.options["check"] or not self.parent.lenient):
-            lines += self._differences(new)
+            lines += self._differences(stored, new)
         return lines
 
+    def stderr(self) -> str:
+        """Return what to do with what is written to stderr."""
+        if "stderr" in self.left_out():
+            return "ignore"
+        tags = self.cell.metadata.get("tags", [])
+        said = [tag[len(TAG) :] for tag in tags if tag.startswith(TAG)]
+        return str([self.config.getini("nbsight_stderr"), *said][-1])
+
+    def left_out(self) -> Counter[str]:
+        """Return what a project has added to nbval's ``skip_compare``."""
+        out: Counter[str] = Counter(self.parent.skip_compare)
+        return out - self.parent.skipped_by_nbval
+
+    def shown(self) -> list[list[Any]]:
+        """Return the outputs that are stored and that came, to be compared.
+
+        Without what is left out, and with a word for what is masked.
+        """
+        pair, out = [], self.left_out()
+        if self.stderr() == "ignore":
+            out["stderr"] = 1
+        names = self.config.getini("nbsight_masks")
+        for cell in (self.cell, self.parent.new.cells[self.index]):
+            outputs = copy.deepcopy(cell.outputs)
+            if self.parent.ended and self.parent.ended.at == self.index:
+                outputs = _without_exit(outputs)
+            outputs = execute.joined(_without(outputs, out))
+            if self.stderr() == "compare":  # when it comes is chance
+                outputs.sort(key=lambda each: each.get("name") == "stderr")
+                outputs = execute.joined(outputs)
+            pair.append(masks.masked_outputs(outputs, names))
+            self.masked = _masked(outputs, pair[-1], names)
+        return pair
+
+    def line(self) -> int:
+        """Return the line of the file to look at, from 1."""
+        inside = 0
+        stopped = self.parent.stopped
+        if stopped and self.cell and stopped.index == self.index:
+            own = places.own_lines(self.parent.new.cells[self.index])
+            inside = own[-1] - 1 if own else 0
+        return self._place(inside) + 1
+
+    def _place(self, inside: int = 0) -> int:
+        """Return the line of the file where a line of the source stands."""
+        if not self.cell or self.index >= len(self.parent.lines):
+            return 0  # of an older format
+        lines = self.parent.lines[self.index]
+        return int(lines[inside]) if inside < len(lines) else 0
+
     def _notebook_faults(self, stopped: Any) -> list[str]:
+        if self.parent.broken:
+            return [self.parent.broken]
         lines = []
         if not self.parent.has_code:
             lines.append("the notebook has no code to run")
         for index in self.parent.without_id:
             lines.append(f"cell {index + 1} of the file has no id")
         if stopped and stopped.index is None:
-            lines += _reason(stopped.error)
+            lines += self._reason(stopped.error)
         return lines
 
     def _switches(self) -> list[str]:
@@ -247,7 +393,7 @@ class NotebookItem(IPyNbCell):  # type: ignore[misc]
                 lines.append(f"stored output is an error: {error}")
         return lines
 
-    def _differences(self, new: Any) -> list[str]:
+    def _differences(self, stored: Any, new: Any) -> list[str]:
         tolerance = Tolerance(
             rtol=float(self.config.getini("nbsight_rtol")),
             atol=float(self.config.getini("nbsight_atol")),
@@ -260,21 +406,75 @@ class NotebookItem(IPyNbCell):  # type: ignore[misc]
             elif re.match("[ra]tol", tag):
                 words = "a tag states no tolerance such as rtol-1e-3"
                 return [f"{words}: {tag}"]
-        stored = execute.joined(copy.deepcopy(self.cell.outputs))
-        pair = [self.sanitize_outputs(each) for each in (stored, new.outputs)]
+        pair = [self.sanitize_outputs(each) for each in (stored, new)]
         return compare.output_differences(pair[0], pair[1], tolerance)
+
+    def _reason(self, error: Exception) -> list[str]:
+        """Return why the execution stopped here, in lines."""
+        if not isinstance(error, CellExecutionError):
+            text = str(error).strip().partition("\n")[0]
+            return [f"stopped by {type(error).__name__}: {text}"]
+        said = f"raised {error.ename}: {error.evalue}".partition("\n")[0]
+        if not self.cell:
+            return [said]
+        source = self.cell.source.splitlines()
+        found = places.own_lines(self.parent.new.cells[self.index])
+        return [said, *(f"in its line {n}: {source[n - 1]}" for n in found)]
 
     def reportinfo(self) -> tuple[Path, int, str]:
         """Return where pytest says that the item is."""
-        return self.path, 0, f"{self.path.name}::{self.name}"
+        return self.path, self._place(), f"{self.path.name}::{self.name}"
 
 
-def _reason(error: Exception) -> list[str]:
-    """Return why an execution stopped, in lines."""
-    if not isinstance(error, CellExecutionError):
-        text = str(error).strip().partition("\n")[0]
-        return [f"stopped by {type(error).__name__}: {text}"]
-    lines = [f"raised {error.ename}: {error.evalue}".partition("\n")[0]]
-    plain = re.sub(r"\x1b\[[\d;]*m", "", error.traceback)
-    where = re.findall(r"-+> *(\d+) (.*)", plain)[:1]
-    return lines + [f"in its line {n}: {code}" for n, code in where]
+def _end(stopped: execute.CellFailed, items: Any) -> End | None:
+    """Return how a notebook ended, if what stopped it is no failure."""
+    error, index = stopped.error, stopped.index
+    if index is None or not isinstance(error, CellExecutionError):
+        return None
+    if error.ename in ("Skipped", "SkipTest"):  # pytest's and unittest's
+        return End(index, f"{error.evalue}" or "skipped by the notebook", True)
+    if error.ename == "SystemExit" and error.evalue in ("", "0", "None"):
+        (name,) = (each.name for each in items if each.index == index)
+        return End(index, f"the notebook ended itself in {name}", False)
+    return None
+
+
+def _without_exit(outputs: list[Any]) -> list[Any]:
+    """Return outputs without what IPython adds when a cell leaves."""
+    for output in outputs:
+        if output.get("name") == "stderr":
+            output.text = ADVICE.sub("", output.text)
+    return [
+        output
+        for output in outputs
+        if output.get("ename") != "SystemExit" and output.get("text") != ""
+    ]
+
+
+def _without(outputs: list[Any], out: Counter[str]) -> list[Any]:
+    """Return outputs without streams, kinds of data and fields."""
+    kept = []
+    for output in outputs:
+        data = output.get("data")
+        if output.get("name") in out or output.output_type in out:
+            continue
+        if data is not None:
+            output.data = {k: v for k, v in data.items() if k not in out}
+            if data and not output.data:
+                continue
+        if "metadata" in out and "metadata" in output:
+            output.metadata = {}
+        kept.append(output)
+    return kept
+
+
+def _masked(old: Any, new: Any, names: list[str]) -> dict[str, int]:
+    """Return how much each mask covers in outputs."""
+    texts = str(old), str(new)
+    found = {}
+    for name in names:
+        word = {"addresses": "<address>"}.get(name, f"<{name[:-1]}>")
+        before, after = (text.count(word) for text in texts)
+        if after > before:
+            found[name] = after - before
+    return found

@@ -1,0 +1,81 @@
+"""What pytest's terminal shows of notebooks besides its own."""
+
+import os
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from . import places
+
+
+class Terminal:
+    """Listens to the reports of all notebooks, from workers too."""
+
+    def __init__(self, terminal: pytest.TerminalReporter) -> None:
+        """Take what writes pytest's report."""
+        self.terminal, self.shown = terminal, set[str]()
+        self.waiting: dict[str, None] = {}  # ids of items, in order
+        self.masked, self.masked_in = Counter[str](), set[str]()
+
+    def pytest_collection_finish(self, session: pytest.Session) -> None:
+        """Keep what is to be reported."""
+        self.waiting |= dict.fromkeys(item.nodeid for item in session.items)
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_xdist_node_collection_finished(self, ids: list[str]) -> None:
+        """Keep what is to be reported by workers."""
+        self.waiting |= dict.fromkeys(ids)
+
+    @pytest.hookimpl(trylast=True)  # below the name of the notebook
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Show the first failure of a notebook; it comes again in the end."""
+        self.waiting.pop(report.nodeid, None)
+        path = report.nodeid.partition("::")[0]
+        if not path.endswith(".ipynb"):
+            return
+        for name, value in report.user_properties:
+            if name.startswith("masked ") and report.when == "call":
+                self.masked[name[len("masked ") :]] += int(str(value))
+                self.masked_in.add(path)
+        if report.failed and path not in self.shown:
+            self.shown.add(path)
+            self.terminal.ensure_newline()
+            self.terminal.write_line(report.longreprtext, red=True)
+
+    def pytest_terminal_summary(self, exitstatus: int) -> None:
+        """Say what was masked and not run; annotate failures for GitHub."""
+        write = self.terminal.write_line
+        if self.masked:
+            each = ", ".join(f"{n} {name}" for name, n in self.masked.items())
+            write(f"nbsight masked {each} in {_notebooks(self.masked_in)}")
+        paths = {nodeid.partition("::")[0]: None for nodeid in self.waiting}
+        left = [path for path in paths if path.endswith(".ipynb")]
+        if exitstatus == pytest.ExitCode.INTERRUPTED and left:
+            verb = "was" if len(left) == 1 else "were"
+            names = ", ".join(left)
+            write(f"interrupted: {_notebooks(left)} {verb} not run: {names}")
+        if os.environ.get("GITHUB_ACTIONS") == "true":
+            for report in self.terminal.stats.get("failed", []):
+                if found := _annotation(self.terminal.config.rootpath, report):
+                    write(found)
+
+
+def _notebooks(paths: Any) -> str:
+    return f"{len(paths)} notebook" + ("s" if len(paths) != 1 else "")
+
+
+def _annotation(root: Path, report: Any) -> str:
+    """Return what GitHub shows beside the cell that failed, if it is one."""
+    said = dict(report.user_properties)
+    if not {"file", "line"} <= said.keys():
+        return ""
+    path = root / str(said["file"])
+    top = Path(os.environ.get("GITHUB_WORKSPACE") or Path.cwd())
+    for one, other in ((path, top), (path.resolve(), top.resolve())):
+        if one.is_relative_to(other):
+            path = one.relative_to(other)
+            break
+    title, _, lines = report.longreprtext.partition("\n")
+    return places.annotation(f"{path}", int(said["line"]), title, lines)
