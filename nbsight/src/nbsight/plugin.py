@@ -10,9 +10,7 @@ import math
 import re
 import warnings
 from collections import Counter, defaultdict
-from collections.abc import Mapping
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any, NamedTuple
 
 # isort: split
@@ -158,6 +156,10 @@ class NotebookFile(IPyNbFile):  # type: ignore[misc]
         """Return an item for the notebook itself and for each code cell.
 
         The text is what stands in the file, or a draft of what shall.
+
+        Raises:
+            CollectError: a draft is no notebook. A file that is none has an
+                item that fails, so that pytest runs the others.
         """
         self.items, count = [self._item("Notebook", -1)], 0
         self.broken = ""
@@ -166,16 +168,20 @@ class NotebookFile(IPyNbFile):  # type: ignore[misc]
         try:
             with warnings.catch_warnings():  # ids: see below
                 warnings.simplefilter("ignore")
-                text = text or self.path.read_text("utf-8-sig")
-                self.nb = nbformat.reads(text, as_version=4)
-                cells = json.loads(text).get("cells", [])
+                content = text or self.path.read_text("utf-8-sig")
+                self.nb = nbformat.reads(content, as_version=4)
+                cells = json.loads(content).get("cells", [])
                 nbformat.validate(self.nb, relax_add_props=True)
         except Exception as error:  # of many kinds, whatever is in there
-            reason = str(error) or type(error).__name__
-            self.broken = f"not a notebook: {reason}"[:200].partition("\n")[0]
+            reason = str(error).partition("\n")[0] or type(error).__name__
+            unread = isinstance(error, OSError)
+            what = "cannot be read" if unread else "not a notebook"
+            self.broken = f"{what}: {reason}"[:200]
+            if text:
+                raise self.CollectError(self.broken) from None
             return self.items
         self.without_id = [i for i, c in enumerate(cells) if not c.get("id")]
-        self.lines = places.source_lines(text)
+        self.lines = places.source_lines(content)
         for index, cell in enumerate(self.nb.cells):
             if cell.cell_type == "code":
                 number = len(self.items) - 1
@@ -243,6 +249,9 @@ class NotebookFile(IPyNbFile):  # type: ignore[misc]
         except execute.CellFailed as stopped:
             self.ended = _end(stopped, self.items)
             self.stopped = None if self.ended else stopped
+            if getattr(stopped.error, "ename", "") == "SystemExit":
+                cell = self.new.cells[stopped.index]
+                cell.outputs = _without_exit(cell.outputs)
         finally:
             logging.disable(logging.NOTSET)
 
@@ -252,7 +261,11 @@ class NotebookItem(IPyNbCell):  # type: ignore[misc]
 
     index: int | None = None  # among all cells of the notebook
     count_before = 0  # the count of the code cell before
-    masked: Mapping[str, int] = MappingProxyType({})  # how much, by mask
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        """Count what is masked."""
+        super().__init__(*args, **options)
+        self.masked: Counter[str] = Counter()
 
     def runtest(self) -> None:
         """Fail if anything is wrong."""
@@ -278,7 +291,8 @@ class NotebookItem(IPyNbCell):  # type: ignore[misc]
         if self.index is None:  # the notebook
             first = self.parent.items[1].index
             return end.why if end.skips and end.at == first else ""
-        return end.why if self.index >= end.at + (not end.skips) else ""
+        after = self.index - end.at
+        return end.why if after > 0 or (end.skips and after == 0) else ""
 
     def faults(self) -> list[str]:
         """Return what is wrong, a line each."""
@@ -292,10 +306,10 @@ class NotebookItem(IPyNbCell):  # type: ignore[misc]
         raised = stopped and stopped.index == self.index
         lines = [] if self.parent.lenient else self._switches()
         lines += self._reason(stopped.error) if raised else []
-        lines += self._stored_faults()
         if self.stderr() not in STDERR:
             lines.append(f"a tag is none of {TAG}compare, {TAG}ignore")
         stored, new = self.shown()
+        lines += self._stored_faults(stored)
         if self.stderr() == "fail":
             for when, outputs in (("stored", stored), ("new", new)):
                 for output in outputs:
@@ -317,7 +331,8 @@ class NotebookItem(IPyNbCell):  # type: ignore[misc]
     def left_out(self) -> Counter[str]:
         """Return what a project has added to nbval's ``skip_compare``."""
         out: Counter[str] = Counter(self.parent.skip_compare)
-        return out - self.parent.skipped_by_nbval
+        out.subtract(self.parent.skipped_by_nbval)
+        return +out
 
     def shown(self) -> list[list[Any]]:
         """Return the outputs that are stored and that came, to be compared.
@@ -328,16 +343,16 @@ class NotebookItem(IPyNbCell):  # type: ignore[misc]
         if self.stderr() == "ignore":
             out["stderr"] = 1
         names = self.config.getini("nbsight_masks")
+        ended = self.parent.ended and self.parent.ended.at == self.index
         for cell in (self.cell, self.parent.new.cells[self.index]):
             outputs = copy.deepcopy(cell.outputs)
-            if self.parent.ended and self.parent.ended.at == self.index:
-                outputs = _without_exit(outputs)
+            outputs = _without_exit(outputs) if ended else outputs
             outputs = execute.joined(_without(outputs, out))
             if self.stderr() == "compare":  # when it comes is chance
                 outputs.sort(key=lambda each: each.get("name") == "stderr")
                 outputs = execute.joined(outputs)
-            pair.append(masks.masked_outputs(outputs, names))
-            self.masked = _masked(outputs, pair[-1], names)
+            self.masked.clear()  # so that what is new is counted
+            pair.append(masks.masked_outputs(outputs, names, self.masked))
         return pair
 
     def line(self) -> int:
@@ -376,7 +391,7 @@ class NotebookItem(IPyNbCell):  # type: ignore[misc]
             for switch in sorted(SWITCHES & {*tags, *comments})
         ]
 
-    def _stored_faults(self) -> list[str]:
+    def _stored_faults(self, stored: list[Any]) -> list[str]:
         cell, lines, wanted = self.cell, [], self.options["check_exception"]
         count, expected = cell.execution_count, self.count_before + 1
         if cell.source.strip() and count is None:
@@ -384,7 +399,7 @@ class NotebookItem(IPyNbCell):  # type: ignore[misc]
         elif cell.source.strip() and count != expected:
             wrong = f"its count is {count}, not {expected}"
             lines.append(f"was not run in order: {wrong}")
-        for output in cell.outputs:
+        for output in stored:
             other = output.get("execution_count", count)
             if other != count:
                 lines.append(f"its result is of another run, [{other}]")
@@ -419,7 +434,10 @@ class NotebookItem(IPyNbCell):  # type: ignore[misc]
             return [said]
         source = self.cell.source.splitlines()
         found = places.own_lines(self.parent.new.cells[self.index])
-        return [said, *(f"in its line {n}: {source[n - 1]}" for n in found)]
+        return [
+            said,
+            *(f"in its line {n}: {source[n - 1].strip()}" for n in found),
+        ]
 
     def reportinfo(self) -> tuple[Path, int, str]:
         """Return where pytest says that the item is."""
@@ -466,15 +484,3 @@ def _without(outputs: list[Any], out: Counter[str]) -> list[Any]:
             output.metadata = {}
         kept.append(output)
     return kept
-
-
-def _masked(old: Any, new: Any, names: list[str]) -> dict[str, int]:
-    """Return how much each mask covers in outputs."""
-    texts = str(old), str(new)
-    found = {}
-    for name in names:
-        word = {"addresses": "<address>"}.get(name, f"<{name[:-1]}>")
-        before, after = (text.count(word) for text in texts)
-        if after > before:
-            found[name] = after - before
-    return found

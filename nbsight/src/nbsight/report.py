@@ -49,7 +49,7 @@ pre {{ margin: 0; overflow: auto; max-height: 40em; white-space: pre-wrap;
 table {{ border-collapse: collapse; table-layout: fixed; width: 100% }}
 th, td {{ border: 1px solid #8888; padding: .6em; vertical-align: top;
   text-align: left }}
-td.differs {{ border-top: 3px solid #c33 }}
+.differs td {{ border-top: 3px solid #c33 }}
 mark {{ background: #fc58; color: inherit; outline: 1px solid #c80 }}
 img {{ background: #fff; max-width: 100% }}
 small {{ display: block; opacity: .7 }}
@@ -157,8 +157,8 @@ def _section(item: Any, lines: list[str]) -> str:
     if item.cell:
         source, (stored, new) = item.cell.source, item.shown()
         for old, now in zip_longest(stored[:OUTPUTS], new[:OUTPUTS]):
-            tag = "<td>" if old == now else '<td class="differs">'
-            rows += f"<tr>{tag}{_shown(old, now)}{tag}{_shown(now, old)}"
+            row = "<tr>" if old == now else '<tr class="differs">'
+            rows += f"{row}<td>{_shown(old, now)}<td>{_shown(now, old)}"
         more = [len(outputs) - OUTPUTS for outputs in (stored, new)]
         if max(more) > 0:
             left = (f"<td>and {max(n, 0)} more outputs" for n in more)
@@ -176,11 +176,13 @@ def _shown(output: Any, other: Any) -> str:
     if output is None:
         return "<small>none</small>"
     parts, others = _texts(output), _texts(other or {})
-    shown = "".join(_image(*each) for each in output.get("data", {}).items())
+    data = output.get("data", {})
+    best = sorted(data, key=lambda mime: "svg" not in mime)
+    images = [image for mime in best if (image := _image(mime, data[mime]))]
+    shown = "".join(images[:1])
     for name, text in parts.items():
-        label = (
-            "" if name == "text/plain" else f"<small>{_escape(name)}</small>"
-        )
+        usual = name in ("text/plain", "stdout")
+        label = "" if usual else f"<small>{_escape(name)}</small>"
         if other is None or name not in others:
             words = _escape(_cut(text))
         else:
@@ -247,7 +249,7 @@ def _marked(text: str, other: str) -> str:
     shown = []
     for line, beside in zip(lines, others, strict=True):
         words, against = WORD.split(line), WORD.split(beside)
-        if line == beside:
+        if line == beside or len(lines) < 3:  # its report says it
             shown.append(_escape(line))
         elif len(words) != len(against):
             shown.append(f"<mark>{_escape(line)}</mark>")

@@ -1,13 +1,15 @@
 """What pytest's terminal shows of notebooks besides its own."""
 
+import contextlib
 import os
+import signal
 from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from . import places
+from . import masks, places
 
 
 class Terminal:
@@ -17,6 +19,7 @@ class Terminal:
         """Take what writes pytest's report."""
         self.terminal, self.shown = terminal, set[str]()
         self.waiting: dict[str, None] = {}  # ids of items, in order
+        self.workers: list[int] = []  # their processes
         self.masked, self.masked_in = Counter[str](), set[str]()
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
@@ -27,6 +30,18 @@ class Terminal:
     def pytest_xdist_node_collection_finished(self, ids: list[str]) -> None:
         """Keep what is to be reported by workers."""
         self.waiting |= dict.fromkeys(ids)
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_testnodeready(self, node: Any) -> None:
+        """Keep which process a worker on this machine is."""
+        if node.gateway.spec.popen:
+            self.workers.append(node.gateway._rinfo().pid)
+
+    def pytest_keyboard_interrupt(self) -> None:
+        """Hand on what stops the run; xdist would wait for seconds."""
+        for process in self.workers:
+            with contextlib.suppress(OSError):  # it has stopped, too
+                os.kill(process, signal.SIGTERM)
 
     @pytest.hookimpl(trylast=True)  # below the name of the notebook
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
@@ -48,8 +63,12 @@ class Terminal:
         """Say what was masked and not run; annotate failures for GitHub."""
         write = self.terminal.write_line
         if self.masked:
-            each = ", ".join(f"{n} {name}" for name, n in self.masked.items())
-            write(f"nbsight masked {each} in {_notebooks(self.masked_in)}")
+            found = [
+                f"{n} {name if n > 1 else masks.PLACEHOLDERS[name][1:-1]}"
+                for name, n in self.masked.items()
+            ]
+            where = _notebooks(self.masked_in)
+            write(f"nbsight masked {', '.join(found)} in {where}")
         paths = {nodeid.partition("::")[0]: None for nodeid in self.waiting}
         left = [path for path in paths if path.endswith(".ipynb")]
         if exitstatus == pytest.ExitCode.INTERRUPTED and left:
