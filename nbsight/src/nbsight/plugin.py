@@ -366,7 +366,7 @@ class NotebookItem(IPyNbCell):  # type: ignore[misc]
 
     def _place(self, inside: int = 0) -> int:
         """Return the line of the file where a line of the source stands."""
-        if not self.cell or self.index >= len(self.parent.lines):
+        if self.index is None or self.index >= len(self.parent.lines):
             return 0  # of an older format
         lines = self.parent.lines[self.index]
         return int(lines[inside]) if inside < len(lines) else 0

@@ -13,9 +13,9 @@ from .places import ANSI
 
 SHOWN = 5  # differences in one report
 WIDTH = 160  # characters in one line
-# On a page, of one output: characters, and bytes of a picture; of one cell,
-# outputs. What is more is said, not shown.
-TEXT, PICTURE, OUTPUTS = 20_000, 5_000_000, 50
+# On a page, of one text, of one picture, and of the outputs of one cell: so
+# many characters are shown; that there are more is said.
+TEXT, PICTURE, ROOM = 20_000, 5_000_000, 20_000_000
 # What would move a terminal's cursor, colour it, or turn the text around.
 CONTROL = re.compile(
     r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e"
@@ -45,14 +45,14 @@ pre {{ margin: 0; overflow: auto; max-height: 40em; white-space: pre-wrap;
   overflow-wrap: anywhere }}
 .faults, .source {{ border-left: .3em solid #c33; padding: .5em 1em;
   background: #8882 }}
-.source {{ border-color: #888; margin: 1em 0 }}
+.source {{ border-color: #888; margin: 1em 0; max-height: 20em }}
 table {{ border-collapse: collapse; table-layout: fixed; width: 100% }}
 th, td {{ border: 1px solid #8888; padding: .6em; vertical-align: top;
   text-align: left }}
 .differs td {{ border-top: 3px solid #c33 }}
 mark {{ background: #fc58; color: inherit; outline: 1px solid #c80 }}
 img {{ background: #fff; max-width: 100% }}
-small {{ display: block; opacity: .7 }}
+summary, small {{ font-size: .85em; opacity: .7 }}
 </style>
 {sections}
 <p>Run it again: <code>{rerun}</code>
@@ -155,14 +155,13 @@ def _section(item: Any, lines: list[str]) -> str:
     """Return what differs in a cell, and its outputs, as HTML."""
     rows, source = "", ""
     if item.cell:
-        source, (stored, new) = item.cell.source, item.shown()
-        for old, now in zip_longest(stored[:OUTPUTS], new[:OUTPUTS]):
+        source, pairs = item.cell.source, list(zip_longest(*item.shown()))
+        for i, (old, now) in enumerate(pairs):
+            if len(rows) > ROOM:
+                rows += f"<tr><td colspan=2>and {len(pairs) - i} more"
+                break
             row = "<tr>" if old == now else '<tr class="differs">'
             rows += f"{row}<td>{_shown(old, now)}<td>{_shown(now, old)}"
-        more = [len(outputs) - OUTPUTS for outputs in (stored, new)]
-        if max(more) > 0:
-            left = (f"<td>and {max(n, 0)} more outputs" for n in more)
-            rows += f"<tr>{''.join(left)}"
     return SECTION.format(
         title=_escape(_title(item)),
         lines=_escape(_cut("\n".join(lines))),
@@ -181,13 +180,16 @@ def _shown(output: Any, other: Any) -> str:
     images = [image for mime in best if (image := _image(mime, data[mime]))]
     shown = "".join(images[:1])
     for name, text in parts.items():
-        usual = name in ("text/plain", "stdout")
-        label = "" if usual else f"<small>{_escape(name)}</small>"
         if other is None or name not in others:
             words = _escape(_cut(text))
         else:
             words = _marked(_cut(text), _cut(others[name]))
-        shown += f"{label}<pre>{words}</pre>"
+        words = f"<pre>{words}</pre>"
+        if name not in ("text/plain", "stdout"):
+            folded = "text/plain" in parts
+            words = f"<summary>{_escape(_cut(name))}</summary>{words}"
+            words = f"<details{'' if folded else ' open'}>{words}</details>"
+        shown += words
     return shown
 
 
@@ -199,13 +201,16 @@ def _texts(output: Any) -> dict[str, str]:
         traceback = ANSI.sub("", "\n".join(output["traceback"]))
         said = f"{output['ename']}: {output['evalue']}"
         return {"error": said, "traceback": traceback}
-    return {
-        mime: data
-        if isinstance(data, str)
-        else json.dumps(data, indent=1, ensure_ascii=False)
-        for mime, data in output.get("data", {}).items()
-        if mime != MIME and not _image(mime, data)
-    }
+    texts = {}
+    for mime, data in sorted(
+        output.get("data", {}).items(),
+        key=lambda each: each[0] != "text/plain",
+    ):
+        if isinstance(data, str) and not _image(mime, data):
+            texts[mime] = data
+        elif not isinstance(data, str) and mime != MIME:
+            texts[mime] = json.dumps(data, indent=1, ensure_ascii=False)
+    return texts
 
 
 def _image(mime: str, data: Any) -> str:

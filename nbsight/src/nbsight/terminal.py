@@ -63,12 +63,12 @@ class Terminal:
         """Say what was masked and not run; annotate failures for GitHub."""
         write = self.terminal.write_line
         if self.masked:
-            found = [
+            words = [
                 f"{n} {name if n > 1 else masks.PLACEHOLDERS[name][1:-1]}"
                 for name, n in self.masked.items()
             ]
             where = _notebooks(self.masked_in)
-            write(f"nbsight masked {', '.join(found)} in {where}")
+            write(f"nbsight masked {', '.join(words)} in {where}")
         paths = {nodeid.partition("::")[0]: None for nodeid in self.waiting}
         left = [path for path in paths if path.endswith(".ipynb")]
         if exitstatus == pytest.ExitCode.INTERRUPTED and left:
@@ -96,5 +96,5 @@ def _annotation(root: Path, report: Any) -> str:
         if one.is_relative_to(other):
             path = one.relative_to(other)
             break
-    title, _, lines = report.longreprtext.partition("\n")
+    title, _, lines = str(report.longrepr).partition("\n")
     return places.annotation(f"{path}", int(said["line"]), title, lines)
