@@ -21,7 +21,8 @@ FRAME = re.compile(
 CODE = re.compile(r"-+> *(\d+)| +(?:\d+\b|\(\.\.\.\))")  # an arrow or not
 # Python prints groups of exceptions itself, to stderr.
 GROUP = re.compile(
-    r'(?m)^ *\| +File ".*ipykernel_.*", line (\d+), in <module>'
+    r'(?m)^ *\| +File "[^"\n]*[\\/]ipykernel_\d+[\\/]\d+\.py", line (\d+), '
+    r"in <module>"
 )
 
 

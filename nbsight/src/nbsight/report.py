@@ -78,7 +78,7 @@ def text(item: Any, lines: list[str]) -> str:
 
 def summary(item: Any, lines: list[str]) -> str:
     """Return where an item is, and the first lines of what is wrong."""
-    shown = [f"  {_line(line)}"[:WIDTH] for line in lines[:SHOWN]]
+    shown = [f"  {visible(line)}"[:WIDTH] for line in lines[:SHOWN]]
     if len(lines) > SHOWN:
         shown.append(f"  ... and {len(lines) - SHOWN} more")
     return "\n".join([_title(item)[:WIDTH], *shown])
@@ -90,12 +90,12 @@ def short(root: Path, path: Path) -> Path:
 
 
 def visible(text: str) -> str:
-    """Return a text with what controls a terminal written as an escape."""
+    """Return a text in one line, with escapes for what cannot be seen."""
+    return _controlled(text).replace("\n", "\\n")
+
+
+def _controlled(text: str) -> str:
     return CONTROL.sub(lambda m: m[0].encode("unicode_escape").decode(), text)
-
-
-def _line(text: str) -> str:
-    return visible(text).replace("\n", "\\n")
 
 
 def page(name: str, found: list[tuple[Any, list[str]]]) -> str:
@@ -117,13 +117,13 @@ def page(name: str, found: list[tuple[Any, list[str]]]) -> str:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(content, "utf-8")
     except OSError as error:
-        return f"not written, {error.strerror}: {_line(str(path))}"
-    return _line(str(short(Path.cwd(), path)))
+        return f"not written, {error.strerror}: {visible(str(path))}"
+    return visible(str(short(Path.cwd(), path)))
 
 
 def _rerun(item: Any) -> str:
     """Return the command that verifies a notebook."""
-    path = _line(str(short(item.config.rootpath, item.path)))
+    path = visible(str(short(item.config.rootpath, item.path)))
     return str(item.config.getini("nbsight_rerun")).replace("{path}", path)
 
 
@@ -131,19 +131,19 @@ def _title(item: Any) -> str:
     """Return where an item is: its notebook, its number, id, heading, code."""
     path, heading = short(item.config.rootpath, item.path), ""
     if not item.cell:  # what concerns the notebook as a whole
-        return _line(f"{path}")
+        return visible(f"{path}")
     for cell in item.parent.nb.cells[: item.index]:
         for line in cell.source.splitlines():
             if cell.cell_type == "markdown" and line.startswith("#"):
                 heading = f' under "{line.strip("# ")}"'
     first = item.cell.source.strip().partition("\n")[0]
     name = item.cell.get("id", "no id")
-    return _line(f"{path}, {item.name} ({name}){heading}: {first}")
+    return visible(f"{path}, {item.name} ({name}){heading}: {first}")
 
 
 def _both(item: Any) -> str:
     """Return what stands side by side on the page of a cell."""
-    for outputs in item.shown():
+    for outputs in item.pair:
         if any(
             "image/" in mime for o in outputs for mime in o.get("data", {})
         ):
@@ -155,7 +155,7 @@ def _section(item: Any, lines: list[str]) -> str:
     """Return what differs in a cell, and its outputs, as HTML."""
     rows, source = "", ""
     if item.cell:
-        source, pairs = item.cell.source, list(zip_longest(*item.shown()))
+        source, pairs = item.cell.source, list(zip_longest(*item.pair))
         for i, (old, now) in enumerate(pairs):
             if len(rows) > ROOM:
                 rows += f"<tr><td colspan=2>and {len(pairs) - i} more"
@@ -242,7 +242,7 @@ def _cut(text: str) -> str:
 
 def _escape(text: str) -> str:
     """Return a text as HTML that shows it and does nothing else."""
-    return html.escape(visible(text))
+    return html.escape(_controlled(text))
 
 
 def _marked(text: str, other: str) -> str:
