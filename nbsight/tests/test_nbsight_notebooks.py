@@ -7,6 +7,7 @@ import json
 import re
 import subprocess
 import sys
+from xml.etree import ElementTree
 
 import nbformat
 import pytest
@@ -17,6 +18,7 @@ from nbformat.v4 import (
     new_output,
 )
 from nbsight.execute import CellFailed, execute
+from nbsight.places import own_lines, source_lines
 
 from nbsight import MIME, artists
 
@@ -101,13 +103,15 @@ class Reports:
     """Keeps what pytest reports of each cell, by notebook and id."""
 
     def __init__(self):
-        self.found = {}
+        self.found, self.lines = {}, {}
 
     def pytest_runtest_makereport(self, item, call):
         if call.when == "call":
             name = item.cell.id if item.cell else None
             said = item.repr_failure(call.excinfo) if call.excinfo else ""
             self.found[item.path.stem, name] = str(said)
+            places = dict(item.user_properties)
+            self.lines[item.path.stem, name] = places.get("line")
 
 
 def verify(folder, *options):
@@ -277,3 +281,126 @@ def test_what_stops_the_execution_is_told(
     with pytest.raises(CellFailed, match=said) as stopped:
         execute(notebook({"one": source}), tmp_path, **options)
     assert stopped.value.index == index
+
+
+def test_without_files_dist_a_notebook_stays_on_one_worker(tmp_path):
+    nb = notebook({"a": "open('runs', 'a').write('x');", "b": "1;"})
+    nbformat.write(nb, tmp_path / "a.ipynb")
+    verify(tmp_path, "-n", "2")
+    assert (tmp_path / "runs").read_text() == "x"
+
+
+ENDS = {  # cells, and what the last lines of the report say of them
+    "exit": (
+        ["import sys\nprint(1)\nsys.exit(0)", "1 / 0"],
+        "the notebook ended itself in Cell 0",
+    ),
+    "leave": (["exit()", "1 / 0"], "the notebook ended itself in Cell 0"),
+    "error": (["import sys\nsys.exit('bad')", "1"], "raised SystemExit: bad"),
+    "skip": (["import pytest\npytest.skip('no\x1b[2J')"], "0: no\\x1b[2J"),
+    "miss": (["import pytest\npytest.importorskip('nil')"], "could not imp"),
+    "unit": (["1;", "import unittest\nraise unittest.SkipTest"], "skipped"),
+    "fail": (["import pytest\npytest.fail('no')"], "raised Failed: no"),
+}
+
+
+@pytest.fixture(scope="module")
+def ends(tmp_path_factory):
+    """What is said of notebooks that end early."""
+    folder = tmp_path_factory.mktemp("ends")
+    for name, (sources, _) in ENDS.items():
+        nb = notebook({f"c{i}": source for i, source in enumerate(sources)})
+        if name == "exit":
+            text = "/x/y.py:1: UserWarning: To exit: use 'exit', 'quit'\n"
+            nb.cells[1].outputs = [
+                new_output("stream", text="1\n"),
+                new_output("error", ename="SystemExit", evalue="0"),
+                new_output("stream", name="stderr", text=f"{text}  warn(1)\n"),
+            ]
+        nbformat.write(nb, folder / f"{name}.ipynb")
+    return verify(folder, "-rs")
+
+
+@pytest.mark.parametrize("name", ENDS)
+def test_an_end_means_what_it_means_elsewhere(ends, name):
+    assert ENDS[name][1] in ends[1]
+    if name in ("exit", "leave"):
+        assert ends[0][name, None] == ends[0][name, "c0"] == ""
+
+
+def test_an_end_is_no_failure(ends):
+    assert "2 failed, 8 passed, 7 skipped, 1 not run" in ends[1]
+
+
+@pytest.mark.parametrize("form", [{}, {"indent": 1}, {"indent": "\t"}])
+def test_a_cell_has_a_place_in_its_file(form):
+    nb = notebook({"a": '# "source": [\n\\{', "b": "\n", "c": "", "d": "last"})
+    nb.cells[1].metadata["source"] = ["no\n"]
+    nb.cells[2].outputs = [
+        new_output("display_data", {"application/json": [{"cells": 1}]})
+    ]
+    text = json.dumps(json.loads(nbformat.writes(nb)), **form)
+    found, lines = source_lines(text), text.splitlines()
+    assert [len(each) for each in found] == [3, 2, 1, 0, 1]
+    for cell, places in zip(nb.cells, found, strict=True):
+        for line, place in zip(cell.source.split("\n"), places, strict=False):
+            assert json.dumps(line)[:-1] in lines[place]
+
+
+TRACEBACKS = {  # of a cell with the count 5
+    "9": ("Cell In[5], line 2\n      1 a\n----> 2 b", [2]),
+    "8.0": ("Input In [5], in <cell line: 2>()\n      1 a\n----> 2 b", [2]),
+    "7": ("<ipython-input-5-b7> in <module>\n      1 a\n----> 2 b", [2]),
+    "syntax": ('  File "<ipython-input-5-b7>", line 2\n    b = = 1', [2]),
+    "a library": ("File ~/lib.py:3, in f(x)\n----> 3 raise", []),
+    "an earlier cell": ("Cell In[4], line 1, in f(x)\n----> 1 f(x)", []),
+    "beyond": ("Cell In[5], line 9\n----> 9 b", []),
+    "two of its lines": (
+        "Cell In[5], line 3\n----> 3 f(0)\n\nFile ~/lib.py:1, in g()\n"
+        "----> 1 g()\n\nCell In[5], line 1, in f(x)\n----> 1 1 / x",
+        [3, 1],
+    ),
+    "the last of a chain": (
+        "Cell In[5], line 1\n----> 1 a\n\nKeyError: 1\n\nDuring handling of "
+        "the above exception, another exception occurred:\n\n"
+        "ValueError\nCell In[5], line 3\n----> 3 b",
+        [3],
+    ),
+    "its message": ("E: Cell In[5], line 1\nCell In[5], line 1", []),
+}
+
+
+@pytest.mark.parametrize("name", TRACEBACKS)
+def test_an_error_is_at_a_line_of_its_own_cell(name):
+    traceback, lines = TRACEBACKS[name]
+    said = {"ename": "E", "evalue": "Cell In[5], line 1\nCell In[5], line 1"}
+    error = new_output("error", traceback=["E", traceback], **said)
+    cell = new_code_cell("a\nb\nc", execution_count=5, outputs=[error])
+    assert own_lines(cell) == lines
+
+
+def test_failures_are_annotated_where_they_are(tmp_path, monkeypatch):
+    monkeypatch.setenv("GITHUB_ACTIONS", "true")
+    monkeypatch.setenv("GITHUB_WORKSPACE", str(tmp_path))
+    (tmp_path / "a, b").mkdir()
+    path = tmp_path / "a, b" / "c:d.ipynb"
+    nb = notebook({"ok": "1;", "bad": "x = 100 % 7\n1 / 0", "later": "1"})
+    nbformat.write(nb, path)
+    junit = tmp_path / "junit.xml"
+    options = ["-n", "2", f"--junitxml={junit}", "-o", "junit_family=xunit1"]
+    _, printed = verify(tmp_path, *options)
+    (line,) = [x for x in printed.splitlines() if x.startswith("::")]
+    lines = path.read_text().splitlines()
+    place = re.match(
+        r"::error file=a%2C b/c%3Ad.ipynb,line=(\d+),title=", line
+    )
+    assert "1 / 0" in lines[int(place[1]) - 1]
+    title, message = line[place.end() :].split("::", 1)
+    assert title.endswith("x = 100 %25 7") and "Cell 1 (bad)" in title
+    assert message.startswith("%0A  raised Zero") is False
+    assert "in its line 2: 1 / 0%0A" in message
+    (bad,) = ElementTree.parse(junit).findall(".//testcase[@name='Cell 1']")
+    assert bad.get("file") == "a, b/c:d.ipynb"
+    assert "x = 100" in lines[int(bad.get("line"))]
+    (said,) = bad.findall(".//property[@name='line']")
+    assert said.get("value") == place[1]

@@ -61,7 +61,7 @@ def pytest_configure(config: pytest.Config) -> None:
     Raises:
         pytest.UsageError: something is configured that does not exist.
     """
-    if not config.option.nbval:
+    if not config.getoption("nbval", False):  # nor if nbval is switched off
         return
     if config.getini("nbsight_stderr") not in STDERR:
         came = config.getini("nbsight_stderr")
@@ -83,7 +83,8 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> Any:
     """Put this plugin's collector in the place of nbval's."""
     collectors = yield
-    if parent.config.option.nbval and not parent.config.option.nbval_lax:
+    option = parent.config.getoption
+    if option("nbval", False) and not option("nbval_lax"):
         return [
             NotebookFile.from_parent(parent, path=file_path)
             if type(each) is IPyNbFile
@@ -97,7 +98,7 @@ def pytest_sessionstart(session: pytest.Session) -> None:
     """Obey SIGTERM; show failures at once, in the process that reports."""
     config = session.config
     terminal = config.pluginmanager.get_plugin("terminalreporter")
-    if config.option.nbval:
+    if config.getoption("nbval", False):
         config.add_cleanup(stop.obey_sigterm())
         if terminal:
             config.pluginmanager.register(Terminal(terminal))
@@ -142,17 +143,12 @@ class NotebookFile(IPyNbFile):  # type: ignore[misc]
             CollectError: a draft is no notebook. A file that is none has an
                 item that fails, so that pytest runs the others.
         """
-        self.items, count = [self._item("Notebook", -1)], 0
         self.broken = ""
-        self.has_code, self.without_id = False, []
         self.lenient = self.config.getini("nbsight_allow_skip")
         try:
             with warnings.catch_warnings():  # ids: see below
                 warnings.simplefilter("ignore")
-                content = text or self.path.read_text("utf-8-sig")
-                self.nb = nbformat.reads(content, as_version=4)
-                cells = json.loads(content).get("cells", [])
-                nbformat.validate(self.nb, relax_add_props=True)
+                self._read(text or self.path.read_text("utf-8-sig"))
         except Exception as error:  # of many kinds, whatever is in there
             reason = str(error).partition("\n")[0] or type(error).__name__
             unread = isinstance(error, OSError)
@@ -160,11 +156,21 @@ class NotebookFile(IPyNbFile):  # type: ignore[misc]
             self.broken = f"{what}: {reason}"[:200]
             if text:
                 raise self.CollectError(self.broken) from None
-            return self.items
+            self.items = [self._item("Notebook", -1)]
+        return self.items
+
+    def _read(self, text: str) -> None:
+        """Read a notebook from JSON; make the items."""
+        self.nb = nbformat.reads(text, as_version=4)
+        cells = json.loads(text).get("cells", [])
         self.without_id = [i for i, c in enumerate(cells) if not c.get("id")]
-        self.lines = places.source_lines(content)
+        self.lines = places.source_lines(text)
+        self.items, count = [self._item("Notebook", -1)], 0
         for index, cell in enumerate(self.nb.cells):
             if cell.cell_type == "code":
+                for output in cell.outputs:
+                    kind = output.output_type
+                    nbformat.validate(output, kind, 4, relax_add_props=True)
                 number = len(self.items) - 1
                 item = self._item(f"Cell {number}", number, cell)
                 item.index, item.count_before = index, count
@@ -175,7 +181,6 @@ class NotebookFile(IPyNbFile):  # type: ignore[misc]
         self.has_code = any(
             each.cell.source.strip() for each in self.items[1:]
         )
-        return self.items
 
     def execution(self, name: str) -> Any:
         """Return what a notebook says of its execution, as nbmake reads it."""

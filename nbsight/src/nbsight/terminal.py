@@ -10,6 +10,9 @@ from typing import Any
 import pytest
 
 from . import masks, places
+from .report import visible
+
+NAMED = 10  # notebooks in one line
 
 
 class Terminal:
@@ -51,7 +54,7 @@ class Terminal:
         if not path.endswith(".ipynb"):
             return
         for name, value in report.user_properties:
-            if name.startswith("masked ") and report.when == "call":
+            if f"{name}".startswith("masked ") and report.when == "call":
                 self.masked[name[len("masked ") :]] += int(str(value))
                 self.masked_in.add(path)
         if report.failed and path not in self.shown:
@@ -73,7 +76,9 @@ class Terminal:
         left = [path for path in paths if path.endswith(".ipynb")]
         if exitstatus == pytest.ExitCode.INTERRUPTED and left:
             verb = "was" if len(left) == 1 else "were"
-            names = ", ".join(left)
+            names = ", ".join(visible(path) for path in left[:NAMED])
+            if len(left) > NAMED:
+                names += f" and {len(left) - NAMED} more"
             write(f"interrupted: {_notebooks(left)} {verb} not run: {names}")
         if os.environ.get("GITHUB_ACTIONS") == "true":
             for report in self.terminal.stats.get("failed", []):
