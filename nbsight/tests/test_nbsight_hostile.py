@@ -168,7 +168,7 @@ def test_a_signal_ends_the_run_and_the_kernels(tmp_path, number, command):
         assert run.poll() is None
         time.sleep(0.1)
     run.send_signal(number)
-    said, _ = run.communicate(timeout=30)
+    said, _ = run.communicate(timeout=120)
     assert run.returncode == (2 if "pytest" in command else 1)
     for path in found:
         with pytest.raises(ProcessLookupError):

@@ -404,3 +404,78 @@ def test_failures_are_annotated_where_they_are(tmp_path, monkeypatch):
     assert "x = 100" in lines[int(bad.get("line"))]
     (said,) = bad.findall(".//property[@name='line']")
     assert said.get("value") == place[1]
+
+
+LEFT_OUT = {  # a cell, its tag, the output that is stored, and what is wrong
+    "warned": ("w('careful')", "", "/tmp/ipykernel_1/2.py:1: W: careful", ""),
+    "other": ("w('careful')", "", "W: careless", 'stored "W: careless", now'),
+    "none": ("w('new')", "", "", "stored 0 stderr, now 1"),
+    "ignored": ("w('new')", "ignore", "", ""),
+    "mixed": ("w('1')\nprint(2)\nw('3')", "ignore", "", "stored 0 stdout"),
+    "failed": ("w('new')", "fail", "", "new output on stderr"),
+    "typo": ("1;", "compaer", "", "is none of nbsight-stderr-compare"),
+    "masked": ("object()", "", "<object at 0x7f0123456789>", ""),
+    "masked-in-part": ("object()", "", "<obj at 0x7f0123456789>", "<address>"),
+    "html": ("display(HTML('<b>1</b>'))", "", "<b>2</b>", ""),
+}
+
+
+@pytest.fixture(scope="module")
+def left_out(tmp_path_factory):
+    """What is said of a notebook of whose outputs much is left out."""
+    folder = tmp_path_factory.mktemp("left_out")
+    (folder / "pytest.ini").write_text(
+        "[pytest]\nnbsight_stderr = compare\nnbsight_masks = addresses\n"
+    )
+    (folder / "conftest.py").write_text(
+        "def pytest_collectstart(collector):\n"
+        "    if collector.path.suffix == '.ipynb':\n"
+        "        collector.skip_compare += ('text/html',)\n"
+    )
+    start = "from IPython.display import HTML\nimport sys, re\ndef w(text):\n"
+    start += (
+        "    place = f'/tmp/ipykernel_{__import__(\"os\").getpid()}/2.py:1'\n"
+    )
+    start += "    text = f'{place}: W: {text}\\n'\n    sys.stderr.write(text)"
+    nb = notebook({"start": start, **{k: v[0] for k, v in LEFT_OUT.items()}})
+    for cell, (source, tag, text, _) in zip(
+        nb.cells[2:], LEFT_OUT.values(), strict=True
+    ):
+        if tag:
+            cell.metadata["tags"] = [f"nbsight-stderr-{tag}"]
+        if text and source.startswith("w"):
+            stream = {"name": "stderr", "text": f"{text}\n"}
+            cell.outputs = [new_output("stream", **stream)]
+        elif text.startswith("<o"):
+            result = new_output("execute_result", {"text/plain": text})
+            result.execution_count = cell.execution_count
+            cell.outputs = [result]
+        elif text:
+            data = {"text/plain": "<IPython.core.display.HTML object>"}
+            data["text/html"] = text
+            cell.outputs = [new_output("display_data", data)]
+    nbformat.write(nb, folder / "a.ipynb")
+    return verify(folder)
+
+
+@pytest.mark.parametrize("cell", LEFT_OUT)
+def test_what_is_left_out_is_not_compared(left_out, cell):
+    said, wanted = left_out[0]["a", cell], LEFT_OUT[cell][3]
+    assert wanted in said if wanted else not said
+
+
+def test_what_is_masked_is_said(left_out):
+    assert "nbsight masked 2 addresses in 1 notebook" in left_out[1]
+
+
+@pytest.mark.parametrize(
+    ("option", "known"),
+    [
+        ("nbsight_stderr=no", "fail, compare, ignore"),
+        ("nbsight_masks=addresses tmies", "tmies is none of addresses, "),
+    ],
+)
+def test_a_wrong_word_is_a_usage_error(tmp_path, capsys, option, known):
+    assert verify(tmp_path, "-o", option)[0] == {}
+    said = capsys.readouterr().err
+    assert option.partition("=")[0] in said and known in said

@@ -89,6 +89,11 @@ def short(root: Path, path: Path) -> Path:
     return path.relative_to(root) if path.is_relative_to(root) else path
 
 
+def folder(config: Any) -> Path:
+    """Return where pages are written."""
+    return Path(config.rootpath / config.getini("nbsight_folder"))
+
+
 def visible(text: str) -> str:
     """Return a text in one line, with escapes for what cannot be seen."""
     return _controlled(text).replace("\n", "\\n")
@@ -107,7 +112,7 @@ def page(name: str, found: list[tuple[Any, list[str]]]) -> str:
     item = found[0][0]
     root = item.config.rootpath
     name = re.sub(r"[\s/\\:]+", "-", f"{short(root, Path(name))}").strip("-")
-    path = root / item.config.getini("nbsight_folder") / f"{name}.html"
+    path = folder(item.config) / f"{name}.html"
     content = PAGE.format(
         title=_escape(_title(item)),
         sections="".join(_section(*each) for each in found),
