@@ -11,6 +11,7 @@ from xml.etree import ElementTree
 
 import nbformat
 import pytest
+from jupyter_client import AsyncKernelClient
 from nbformat.v4 import (
     new_code_cell,
     new_markdown_cell,
@@ -236,7 +237,8 @@ def test_a_failure_is_shown_at_once_and_hides_no_other(checked):
     assert re.search(r" failed, \d+ passed, 1 not run in ", later)
 
 
-def test_with_workers_a_failure_is_shown_at_once_too(tmp_path):
+def test_with_workers_a_failure_is_shown_at_once_too(tmp_path, monkeypatch):
+    monkeypatch.delenv("GITHUB_ACTIONS", raising=False)  # it repeats it, too
     nbformat.write(notebook({"bad": "1 / 0", "z": "1"}), tmp_path / "a.ipynb")
     nbformat.write(notebook({"good": "a = 1"}), tmp_path / "b.ipynb")
     # -rN: no summary, in which pytest repeats the whole message under CI=true.
@@ -479,3 +481,18 @@ def test_a_wrong_word_is_a_usage_error(tmp_path, capsys, option, known):
     assert verify(tmp_path, "-o", option)[0] == {}
     said = capsys.readouterr().err
     assert option.partition("=")[0] in said and known in said
+
+
+def test_a_kernel_that_does_not_start_is_started_again(tmp_path, monkeypatch):
+    ready, died = AsyncKernelClient.wait_for_ready, []
+
+    async def dies_at_first(self, timeout=None):
+        if not died:
+            died.append("Kernel died before replying to kernel_info")
+            raise RuntimeError(died[0])
+        await ready(self, timeout)
+
+    monkeypatch.setattr(AsyncKernelClient, "wait_for_ready", dies_at_first)
+    nbformat.write(notebook({"a": "1;"}), tmp_path / "a.ipynb")
+    said, _ = verify(tmp_path, "--nbval-current-env")
+    assert died and said == {("a", None): "", ("a", "a"): ""}

@@ -1,5 +1,6 @@
 """Executes a notebook so that it can be verified later."""
 
+import atexit
 import os
 import subprocess
 import tempfile
@@ -107,13 +108,25 @@ def execute(notebook: Any, folder: Path | str, **options: Any) -> Any:
     )
 
     async def work(env: dict[str, str]) -> None:
-        try:
-            await client.async_execute(
-                cleanup_kc=True, env=env, stderr=subprocess.DEVNULL
-            )
-        finally:  # a kernel that nbclient leaves when it is cancelled
-            if client.km and client.km.has_kernel:
-                await ensure_async(client.km.shutdown_kernel(now=True))
+        manager = client.km
+        for again in (True, False):
+            try:
+                await client.async_execute(
+                    cleanup_kc=True, env=env, stderr=subprocess.DEVNULL
+                )
+                break
+            except RuntimeError:  # as when a port was taken meanwhile
+                if started or not again:
+                    raise
+            finally:  # what nbclient leaves when a kernel does not start
+                atexit.unregister(client._cleanup_kernel)
+                if client.km and client.km.has_kernel:
+                    await ensure_async(client.km.shutdown_kernel(now=True))
+            if manager:  # the first is closed
+                client.km = type(manager)(
+                    kernel_name=manager.kernel_name,
+                    kernel_spec_manager=manager.kernel_spec_manager,
+                )
 
     try:
         with tempfile.TemporaryDirectory(prefix="nbsight") as profile:
