@@ -78,10 +78,17 @@ def text(item: Any, lines: list[str]) -> str:
 
 def summary(item: Any, lines: list[str]) -> str:
     """Return where an item is, and the first lines of what is wrong."""
-    shown = [f"  {visible(line)}"[:WIDTH] for line in lines[:SHOWN]]
+    shown = [f"  {_short(visible(line))}" for line in lines[:SHOWN]]
     if len(lines) > SHOWN:
         shown.append(f"  ... and {len(lines) - SHOWN} more")
     return "\n".join([_title(item)[:WIDTH], *shown])
+
+
+def _short(line: str) -> str:
+    """Return a line in its width: where it is, and what it ends with."""
+    return (
+        line if len(line) < WIDTH else f"{line[:60]} ... {line[60 - WIDTH :]}"
+    )
 
 
 def short(root: Path, path: Path) -> Path:
