@@ -7,9 +7,11 @@ import json
 import re
 import subprocess
 import sys
+from xml.etree import ElementTree
 
 import nbformat
 import pytest
+from jupyter_client import AsyncKernelClient
 from nbformat.v4 import (
     new_code_cell,
     new_markdown_cell,
@@ -17,6 +19,7 @@ from nbformat.v4 import (
     new_output,
 )
 from nbsight.execute import CellFailed, execute
+from nbsight.places import own_lines, source_lines
 
 from nbsight import MIME, artists
 
@@ -101,13 +104,15 @@ class Reports:
     """Keeps what pytest reports of each cell, by notebook and id."""
 
     def __init__(self):
-        self.found = {}
+        self.found, self.lines = {}, {}
 
     def pytest_runtest_makereport(self, item, call):
         if call.when == "call":
             name = item.cell.id if item.cell else None
             said = item.repr_failure(call.excinfo) if call.excinfo else ""
             self.found[item.path.stem, name] = str(said)
+            places = dict(item.user_properties)
+            self.lines[item.path.stem, name] = places.get("line")
 
 
 def verify(folder, *options):
@@ -232,7 +237,8 @@ def test_a_failure_is_shown_at_once_and_hides_no_other(checked):
     assert re.search(r" failed, \d+ passed, 1 not run in ", later)
 
 
-def test_with_workers_a_failure_is_shown_at_once_too(tmp_path):
+def test_with_workers_a_failure_is_shown_at_once_too(tmp_path, monkeypatch):
+    monkeypatch.delenv("GITHUB_ACTIONS", raising=False)  # it repeats it, too
     nbformat.write(notebook({"bad": "1 / 0", "z": "1"}), tmp_path / "a.ipynb")
     nbformat.write(notebook({"good": "a = 1"}), tmp_path / "b.ipynb")
     # -rN: no summary, in which pytest repeats the whole message under CI=true.
@@ -277,3 +283,216 @@ def test_what_stops_the_execution_is_told(
     with pytest.raises(CellFailed, match=said) as stopped:
         execute(notebook({"one": source}), tmp_path, **options)
     assert stopped.value.index == index
+
+
+def test_without_files_dist_a_notebook_stays_on_one_worker(tmp_path):
+    nb = notebook({"a": "open('runs', 'a').write('x');", "b": "1;"})
+    nbformat.write(nb, tmp_path / "a.ipynb")
+    verify(tmp_path, "-n", "2")
+    assert (tmp_path / "runs").read_text() == "x"
+
+
+ENDS = {  # cells, and what the last lines of the report say of them
+    "exit": (
+        ["import sys\nprint(1)\nsys.exit(0)", "1 / 0"],
+        "the notebook ended itself in Cell 0",
+    ),
+    "leave": (["exit()", "1 / 0"], "the notebook ended itself in Cell 0"),
+    "error": (["import sys\nsys.exit('bad')", "1"], "raised SystemExit: bad"),
+    "skip": (["import pytest\npytest.skip('no\x1b[2J')"], "0: no\\x1b[2J"),
+    "miss": (["import pytest\npytest.importorskip('nil')"], "could not imp"),
+    "unit": (["1;", "import unittest\nraise unittest.SkipTest"], "skipped"),
+    "fail": (["import pytest\npytest.fail('no')"], "raised Failed: no"),
+}
+
+
+@pytest.fixture(scope="module")
+def ends(tmp_path_factory):
+    """What is said of notebooks that end early."""
+    folder = tmp_path_factory.mktemp("ends")
+    for name, (sources, _) in ENDS.items():
+        nb = notebook({f"c{i}": source for i, source in enumerate(sources)})
+        if name == "exit":
+            text = "/x/y.py:1: UserWarning: To exit: use 'exit', 'quit'\n"
+            nb.cells[1].outputs = [
+                new_output("stream", text="1\n"),
+                new_output("error", ename="SystemExit", evalue="0"),
+                new_output("stream", name="stderr", text=f"{text}  warn(1)\n"),
+            ]
+        nbformat.write(nb, folder / f"{name}.ipynb")
+    return verify(folder, "-rs")
+
+
+@pytest.mark.parametrize("name", ENDS)
+def test_an_end_means_what_it_means_elsewhere(ends, name):
+    assert ENDS[name][1] in ends[1]
+    if name in ("exit", "leave"):
+        assert ends[0][name, None] == ends[0][name, "c0"] == ""
+
+
+def test_an_end_is_no_failure(ends):
+    assert "2 failed, 8 passed, 7 skipped, 1 not run" in ends[1]
+
+
+@pytest.mark.parametrize("form", [{}, {"indent": 1}, {"indent": "\t"}])
+def test_a_cell_has_a_place_in_its_file(form):
+    nb = notebook({"a": '# "source": [\n\\{', "b": "\n", "c": "", "d": "last"})
+    nb.cells[1].metadata["source"] = ["no\n"]
+    nb.cells[2].outputs = [
+        new_output("display_data", {"application/json": [{"cells": 1}]})
+    ]
+    text = json.dumps(json.loads(nbformat.writes(nb)), **form)
+    found, lines = source_lines(text), text.splitlines()
+    assert [len(each) for each in found] == [3, 2, 1, 0, 1]
+    for cell, places in zip(nb.cells, found, strict=True):
+        for line, place in zip(cell.source.split("\n"), places, strict=False):
+            assert json.dumps(line)[:-1] in lines[place]
+
+
+TRACEBACKS = {  # of a cell with the count 5
+    "9": ("Cell In[5], line 2\n      1 a\n----> 2 b", [2]),
+    "8.0": ("Input In [5], in <cell line: 2>()\n      1 a\n----> 2 b", [2]),
+    "7": ("<ipython-input-5-b7> in <module>\n      1 a\n----> 2 b", [2]),
+    "syntax": ('  File "<ipython-input-5-b7>", line 2\n    b = = 1', [2]),
+    "a library": ("File ~/lib.py:3, in f(x)\n----> 3 raise", []),
+    "an earlier cell": ("Cell In[4], line 1, in f(x)\n----> 1 f(x)", []),
+    "beyond": ("Cell In[5], line 9\n----> 9 b", []),
+    "two of its lines": (
+        "Cell In[5], line 3\n----> 3 f(0)\n\nFile ~/lib.py:1, in g()\n"
+        "----> 1 g()\n\nCell In[5], line 1, in f(x)\n----> 1 1 / x",
+        [3, 1],
+    ),
+    "the last of a chain": (
+        "Cell In[5], line 1\n----> 1 a\n\nKeyError: 1\n\nDuring handling of "
+        "the above exception, another exception occurred:\n\n"
+        "ValueError\nCell In[5], line 3\n----> 3 b",
+        [3],
+    ),
+    "its message": ("E: Cell In[5], line 1\nCell In[5], line 1", []),
+}
+
+
+@pytest.mark.parametrize("name", TRACEBACKS)
+def test_an_error_is_at_a_line_of_its_own_cell(name):
+    traceback, lines = TRACEBACKS[name]
+    said = {"ename": "E", "evalue": "Cell In[5], line 1\nCell In[5], line 1"}
+    error = new_output("error", traceback=["E", traceback], **said)
+    cell = new_code_cell("a\nb\nc", execution_count=5, outputs=[error])
+    assert own_lines(cell) == lines
+
+
+def test_failures_are_annotated_where_they_are(tmp_path, monkeypatch):
+    monkeypatch.setenv("GITHUB_ACTIONS", "true")
+    monkeypatch.setenv("GITHUB_WORKSPACE", str(tmp_path))
+    (tmp_path / "a, b").mkdir()
+    path = tmp_path / "a, b" / "c:d.ipynb"
+    nb = notebook({"ok": "1;", "bad": "x = 100 % 7\n1 / 0", "later": "1"})
+    nbformat.write(nb, path)
+    junit = tmp_path / "junit.xml"
+    options = ["-n", "2", f"--junitxml={junit}", "-o", "junit_family=xunit1"]
+    _, printed = verify(tmp_path, *options)
+    (line,) = [x for x in printed.splitlines() if x.startswith("::")]
+    lines = path.read_text().splitlines()
+    place = re.match(
+        r"::error file=a%2C b/c%3Ad.ipynb,line=(\d+),title=", line
+    )
+    assert "1 / 0" in lines[int(place[1]) - 1]
+    title, message = line[place.end() :].split("::", 1)
+    assert title.endswith("x = 100 %25 7") and "Cell 1 (bad)" in title
+    assert message.startswith("%0A  raised Zero") is False
+    assert "in its line 2: 1 / 0%0A" in message
+    (bad,) = ElementTree.parse(junit).findall(".//testcase[@name='Cell 1']")
+    assert bad.get("file") == "a, b/c:d.ipynb"
+    assert "x = 100" in lines[int(bad.get("line"))]
+    (said,) = bad.findall(".//property[@name='line']")
+    assert said.get("value") == place[1]
+
+
+LEFT_OUT = {  # a cell, its tag, the output that is stored, and what is wrong
+    "warned": ("w('careful')", "", "/tmp/ipykernel_1/2.py:1: W: careful", ""),
+    "other": ("w('careful')", "", "W: careless", 'stored "W: careless", now'),
+    "none": ("w('new')", "", "", "stored 0 stderr, now 1"),
+    "ignored": ("w('new')", "ignore", "", ""),
+    "mixed": ("w('1')\nprint(2)\nw('3')", "ignore", "", "stored 0 stdout"),
+    "failed": ("w('new')", "fail", "", "new output on stderr"),
+    "typo": ("1;", "compaer", "", "is none of nbsight-stderr-compare"),
+    "masked": ("object()", "", "<object at 0x7f0123456789>", ""),
+    "masked-in-part": ("object()", "", "<obj at 0x7f0123456789>", "<address>"),
+    "html": ("display(HTML('<b>1</b>'))", "", "<b>2</b>", ""),
+}
+
+
+@pytest.fixture(scope="module")
+def left_out(tmp_path_factory):
+    """What is said of a notebook of whose outputs much is left out."""
+    folder = tmp_path_factory.mktemp("left_out")
+    (folder / "pytest.ini").write_text(
+        "[pytest]\nnbsight_stderr = compare\nnbsight_masks = addresses\n"
+    )
+    (folder / "conftest.py").write_text(
+        "def pytest_collectstart(collector):\n"
+        "    if collector.path.suffix == '.ipynb':\n"
+        "        collector.skip_compare += ('text/html',)\n"
+    )
+    start = "from IPython.display import HTML\nimport sys, re\ndef w(text):\n"
+    start += (
+        "    place = f'/tmp/ipykernel_{__import__(\"os\").getpid()}/2.py:1'\n"
+    )
+    start += "    text = f'{place}: W: {text}\\n'\n    sys.stderr.write(text)"
+    nb = notebook({"start": start, **{k: v[0] for k, v in LEFT_OUT.items()}})
+    for cell, (source, tag, text, _) in zip(
+        nb.cells[2:], LEFT_OUT.values(), strict=True
+    ):
+        if tag:
+            cell.metadata["tags"] = [f"nbsight-stderr-{tag}"]
+        if text and source.startswith("w"):
+            stream = {"name": "stderr", "text": f"{text}\n"}
+            cell.outputs = [new_output("stream", **stream)]
+        elif text.startswith("<o"):
+            result = new_output("execute_result", {"text/plain": text})
+            result.execution_count = cell.execution_count
+            cell.outputs = [result]
+        elif text:
+            data = {"text/plain": "<IPython.core.display.HTML object>"}
+            data["text/html"] = text
+            cell.outputs = [new_output("display_data", data)]
+    nbformat.write(nb, folder / "a.ipynb")
+    return verify(folder)
+
+
+@pytest.mark.parametrize("cell", LEFT_OUT)
+def test_what_is_left_out_is_not_compared(left_out, cell):
+    said, wanted = left_out[0]["a", cell], LEFT_OUT[cell][3]
+    assert wanted in said if wanted else not said
+
+
+def test_what_is_masked_is_said(left_out):
+    assert "nbsight masked 2 addresses in 1 notebook" in left_out[1]
+
+
+@pytest.mark.parametrize(
+    ("option", "known"),
+    [
+        ("nbsight_stderr=no", "fail, compare, ignore"),
+        ("nbsight_masks=addresses tmies", "tmies is none of addresses, "),
+    ],
+)
+def test_a_wrong_word_is_a_usage_error(tmp_path, capsys, option, known):
+    assert verify(tmp_path, "-o", option)[0] == {}
+    said = capsys.readouterr().err
+    assert option.partition("=")[0] in said and known in said
+
+
+def test_a_kernel_that_does_not_start_is_started_again(tmp_path, monkeypatch):
+    ready, died = AsyncKernelClient.wait_for_ready, []
+
+    async def dies_at_first(self, timeout=None):
+        if not died:
+            died.append("Kernel died before replying to kernel_info")
+            raise RuntimeError(died[0])
+        await ready(self, timeout)
+
+    monkeypatch.setattr(AsyncKernelClient, "wait_for_ready", dies_at_first)
+    nbformat.write(notebook({"a": "1;"}), tmp_path / "a.ipynb")
+    said, _ = verify(tmp_path, "--nbval-current-env")
+    assert died and said == {("a", None): "", ("a", "a"): ""}

@@ -92,6 +92,9 @@ class Accept:
         """
         if why := self.store.objection(file.path):
             raise Left(f"refused\n  {why}")
+        if file.broken:
+            print(f"{name}: {file.broken}", file=sys.stderr)
+            raise Left("refused")
         before = file.path.read_bytes()
         self.say(f"{name}: executing")
         file.setup()

@@ -1,19 +1,23 @@
 """Executes a notebook so that it can be verified later."""
 
-import asyncio
+import atexit
 import os
 import subprocess
 import tempfile
 from contextlib import suppress
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
 from nbclient import NotebookClient
+from nbclient.exceptions import CellExecutionError
+from nbclient.util import ensure_async
 
-from . import startup_code
+from . import startup_code, stop
 
 # Set by users for their own sessions; would change what a notebook shows.
 UNSET = "MPLBACKEND", "PYTHONSTARTUP", "PYTHONWARNINGS"
+ROOM = 100_000_000  # characters that a cell may put out
 
 
 class CellFailed(Exception):
@@ -25,16 +29,49 @@ class CellFailed(Exception):
         self.index, self.error = index, error
 
 
+class TooMuch(Exception):
+    """A cell put out more than there is room for."""
+
+
+class Client(NotebookClient):
+    """nbclient's, which ends with what a cell may put out."""
+
+    kept = 0
+
+    def process_message(
+        self, msg: dict[str, Any], cell: Any, cell_index: int
+    ) -> Any:
+        """Count what is kept; what is replaced or cleared is not."""
+        kind, content = msg["msg_type"], msg["content"]
+        if kind == "clear_output" or not cell.outputs:
+            self.kept = 0
+        if kind in ("stream", "display_data", "execute_result"):
+            texts = [content.get("text"), *content.get("data", {}).values()]
+            self.kept += sum(len(t) for t in texts if isinstance(t, str))
+        if self.kept > ROOM:
+            if self.task_poll_for_reply:
+                self.task_poll_for_reply.cancel()  # as of a dead kernel
+            return None
+        return super().process_message(msg, cell, cell_index)
+
+
 def joined(outputs: list[Any]) -> list[Any]:
     """Return a cell's outputs with neighbouring pieces of a stream joined."""
     result: list[Any] = []
-    for output in outputs:
-        last = result[-1] if result else {}
-        if "name" in output and output["name"] == last.get("name"):  # streams
-            last["text"] += output["text"]
-        else:
-            result.append(output)
+    for name, group in groupby(outputs, lambda output: output.get("name")):
+        pieces = list(group)
+        if name is not None:  # a stream
+            pieces[0]["text"] = "".join(each["text"] for each in pieces)
+            del pieces[1:]
+        result += pieces
     return result
+
+
+def _leave(cell: Any, cell_index: int, execute_reply: Any) -> None:
+    """Stop where exit() and quit() do, which a kernel does a little later."""
+    for each in execute_reply["content"].get("payload", []):
+        if each.get("source") == "ask_exit" and not each.get("keepkernel"):
+            raise CellExecutionError("", "SystemExit", "0")
 
 
 async def _describe_figures(client: Any) -> None:
@@ -63,23 +100,47 @@ def execute(notebook: Any, folder: Path | str, **options: Any) -> Any:
     started: list[int] = []
     options.setdefault("record_timing", False)
     options.setdefault("shutdown_kernel", "immediate")
-    client: NotebookClient = NotebookClient(
+    client: Client = Client(
         notebook,
         resources={"metadata": {"path": str(folder)}},
         on_notebook_start=lambda notebook: _describe_figures(client),
         on_cell_start=lambda cell, cell_index: started.append(cell_index),
+        on_cell_executed=_leave,
         **options,
     )
+
+    async def work(env: dict[str, str]) -> None:
+        manager = client.km
+        for again in (True, False):
+            try:
+                await client.async_execute(
+                    cleanup_kc=True, env=env, stderr=subprocess.DEVNULL
+                )
+                break
+            except RuntimeError:  # as when a port was taken meanwhile
+                if started or not again:
+                    raise
+            finally:  # what nbclient leaves when a kernel does not start
+                atexit.unregister(client._cleanup_kernel)
+                if client.km and client.km.has_kernel:
+                    await ensure_async(client.km.shutdown_kernel(now=True))
+            if manager:  # the first is closed
+                client.km = type(manager)(
+                    kernel_name=manager.kernel_name,
+                    kernel_spec_manager=manager.kernel_spec_manager,
+                )
+
     try:
         with tempfile.TemporaryDirectory(prefix="nbsight") as profile:
             settings = Path(profile, "matplotlibrc")
             settings.touch()
             env = {k: v for k, v in os.environ.items() if k not in UNSET}
             env |= {"IPYTHONDIR": profile, "MATPLOTLIBRC": str(settings)}
-            client.execute(cleanup_kc=True, env=env, stderr=subprocess.DEVNULL)
-    except asyncio.CancelledError:  # what Ctrl-C becomes in there
-        raise KeyboardInterrupt from None
-    except Exception as error:
+            stop.run(work(env))
+    except Exception as raised:
+        error = raised
+        if client.kept > ROOM:
+            error = TooMuch(f"more than {ROOM} characters were put out")
         raise CellFailed(started[-1] if started else None, error) from error
     finally:
         with suppress(KeyError):  # of a state that is not whole

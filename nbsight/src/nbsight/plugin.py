@@ -6,9 +6,9 @@ Installed, it is used by ``pytest --nbval``; README.md tells what it checks.
 import copy
 import json
 import logging
-import re
+import math
 import warnings
-from collections import defaultdict
+from collections import Counter, defaultdict
 from pathlib import Path
 from typing import Any
 
@@ -16,23 +16,18 @@ from typing import Any
 import nbformat
 import pytest
 from jupyter_client.manager import AsyncKernelManager
-from nbclient.exceptions import CellExecutionError
 from nbval.kernel import CURRENT_ENV_KERNEL_NAME, NbvalKernelspecManager
 from nbval.plugin import (
-    IPyNbCell,
     IPyNbFile,
-    comment_markers,
     find_comment_markers,
     find_metadata_tags,
 )
 
-from . import compare, execute, report, widgets
-from .texts import ATOL, RTOL, Tolerance, say
+from . import ends, execute, masks, places, stop
+from .cells import STDERR, NotebookItem
+from .terminal import Terminal
+from .texts import ATOL, RTOL
 
-SWITCHES = {"skip-execution"}  # tags and comments that switch the check off
-for _marker, _effect in comment_markers.items():
-    if _effect in ("skip", ("check", False)):
-        SWITCHES |= {_marker, _marker.lower().replace("_", "-")}
 RERUN = "python -m pytest --nbval {path}"
 
 
@@ -43,8 +38,15 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         ("atol", str(ATOL), "absolute tolerance of numbers"),
         ("rerun", RERUN, "command that verifies {path}, for the report"),
         ("folder", "build/nbsight", "where pictures of failures are written"),
+        ("stderr", "fail", f"output on stderr: {', '.join(STDERR)}"),
     ):
         parser.addini(f"nbsight_{name}", text, default=default)
+    parser.addini(
+        "nbsight_masks",
+        f"what is not compared in texts: {', '.join(masks.MASKS)}",
+        type="args",
+        default=[],
+    )
     parser.addini(
         "nbsight_allow_skip",
         "let cells be skipped or left unchecked by nbval's tags and comments",
@@ -53,40 +55,63 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Read what is configured; keep each notebook on one worker.
+
+    Raises:
+        pytest.UsageError: something is configured that does not exist.
+    """
+    if not config.getoption("nbval", False):  # nor if nbval is switched off
+        return
+    if config.getini("nbsight_stderr") not in STDERR:
+        came = config.getini("nbsight_stderr")
+        expected = ", ".join(STDERR)
+        raise pytest.UsageError(
+            f"nbsight_stderr: {came} is none of {expected}"
+        )
+    for name in config.getini("nbsight_masks"):
+        if name not in masks.MASKS:
+            known = ", ".join(masks.MASKS)
+            raise pytest.UsageError(
+                f"nbsight_masks: {name} is none of {known}"
+            )
+    if getattr(config.option, "dist", "no") in ("load", "worksteal"):
+        config.option.dist = "loadfile"
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> Any:
     """Put this plugin's collector in the place of nbval's."""
     collectors = yield
-    if parent.config.option.nbval and not parent.config.option.nbval_lax:
-        ours = NotebookFile.from_parent(parent, path=file_path)
-        return [ours if type(c) is IPyNbFile else c for c in collectors]
+    option = parent.config.getoption
+    if option("nbval", False) and not option("nbval_lax"):
+        return [
+            NotebookFile.from_parent(parent, path=file_path)
+            if type(each) is IPyNbFile
+            else each
+            for each in collectors
+        ]
     return collectors
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:
-    """Show failures at once, in the process that reports."""
-    plugins = session.config.pluginmanager
-    terminal = plugins.get_plugin("terminalreporter")
-    if terminal and session.config.option.nbval:
-        plugins.register(AtOnce(terminal))
+    """Obey SIGTERM; show failures at once, in the process that reports."""
+    config = session.config
+    terminal = config.pluginmanager.get_plugin("terminalreporter")
+    if config.getoption("nbval", False):
+        config.add_cleanup(stop.obey_sigterm())
+        if terminal:
+            config.pluginmanager.register(Terminal(terminal))
 
 
-class AtOnce:
-    """Shows the first failure of each notebook when it is reported."""
-
-    def __init__(self, terminal: pytest.TerminalReporter) -> None:
-        """Take what writes pytest's report."""
-        self.terminal, self.shown = terminal, set[str]()
-
-    @pytest.hookimpl(trylast=True)  # below the name of the notebook
-    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """Show it; in the end it stands among the others."""
-        path = report.nodeid.partition("::")[0]
-        first = report.failed and path not in self.shown
-        if first and path.endswith(".ipynb"):
-            self.shown.add(path)
-            self.terminal.ensure_newline()
-            self.terminal.write_line(report.longreprtext, red=True)
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: Any) -> Any:
+    """Say of a cell that is skipped where it is, not where this file is."""
+    made = yield
+    if isinstance(item, NotebookItem) and made.skipped:
+        path, line, _ = item.reportinfo()
+        made.longrepr = str(path), line + 1, made.longrepr[2]
+    return made
 
 
 def pytest_report_teststatus(report: pytest.TestReport) -> Any:
@@ -101,38 +126,72 @@ class NotebookFile(IPyNbFile):  # type: ignore[misc]
     """A notebook: executed as a whole, then compared cell by cell."""
 
     stopped: execute.CellFailed | None = None
+    ended: ends.End | None = None
+    broken = ""  # why the file cannot be read
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        """Keep nbval's list of what is not compared: it is not ours."""
+        super().__init__(*args, **options)
+        self.skipped_by_nbval: Counter[str] = Counter(self.skip_compare)
 
     def collect(self, text: str | None = None) -> list[Any]:
         """Return an item for the notebook itself and for each code cell.
 
         The text is what stands in the file, or a draft of what shall.
+
+        Raises:
+            CollectError: a draft is no notebook. A file that is none has an
+                item that fails, so that pytest runs the others.
         """
+        self.broken = ""
+        self.lenient = self.config.getini("nbsight_allow_skip")
         try:
-            with warnings.catch_warnings(action="ignore"):  # ids: see below
-                text = text or self.path.read_text("utf-8")
-                self.nb = nbformat.reads(text, as_version=4)
-                cells = json.loads(text).get("cells", [])
-        except (ValueError, nbformat.ValidationError) as error:
-            raise self.CollectError(f"not a notebook: {error}"[:200]) from None
+            with warnings.catch_warnings():  # ids: see below
+                warnings.simplefilter("ignore")
+                self._read(text or self.path.read_text("utf-8-sig"))
+        except Exception as error:  # of many kinds, whatever is in there
+            reason = str(error).partition("\n")[0] or type(error).__name__
+            unread = isinstance(error, OSError)
+            what = "cannot be read" if unread else "not a notebook"
+            self.broken = f"{what}: {reason}"[:200]
+            if text:
+                raise self.CollectError(self.broken) from None
+            self.items = [self._item("Notebook", -1)]
+        return self.items
+
+    def _read(self, text: str) -> None:
+        """Read a notebook from JSON; make the items."""
+        self.nb = nbformat.reads(text, as_version=4)
+        cells = json.loads(text).get("cells", [])
         self.without_id = [i for i, c in enumerate(cells) if not c.get("id")]
+        self.lines = places.source_lines(text)
         self.items, count = [self._item("Notebook", -1)], 0
         for index, cell in enumerate(self.nb.cells):
             if cell.cell_type == "code":
+                for output in cell.outputs:
+                    kind = output.output_type
+                    nbformat.validate(output, kind, 4, relax_add_props=True)
                 number = len(self.items) - 1
                 item = self._item(f"Cell {number}", number, cell)
                 item.index, item.count_before = index, count
+                if self.execution("allow_errors") is True:
+                    item.options["check_exception"] = True
                 count = cell.execution_count or count
                 self.items.append(item)
-        self.lenient = self.config.getini("nbsight_allow_skip")
         self.has_code = any(
             each.cell.source.strip() for each in self.items[1:]
         )
-        return self.items
+
+    def execution(self, name: str) -> Any:
+        """Return what a notebook says of its execution, as nbmake reads it."""
+        said = self.nb.metadata.get("execution")
+        return said.get(name) if isinstance(said, dict) else None
 
     def _item(self, name: str, number: int, cell: Any = None) -> Any:
         options: dict[str, bool] = defaultdict(bool, check=True)
         if cell:
-            with warnings.catch_warnings(action="ignore"):  # contradictions
+            with warnings.catch_warnings():  # of contradictions
+                warnings.simplefilter("ignore")
                 options.update(find_metadata_tags(cell.metadata))
                 options.update(find_comment_markers(cell.source))
         return NotebookItem.from_parent(
@@ -143,15 +202,25 @@ class NotebookFile(IPyNbFile):  # type: ignore[misc]
         """Execute a copy of the notebook; what fails is kept for the items."""
         options = self.config.option
         self.setup_sanitize_files()
+        self.stopped = self.ended = None
+        if self.broken:
+            return
         self.new = copy.deepcopy(self.nb)
         if not self.has_code:
             return
-        for item in self.items:
+        for item in self.items[1:]:
+            cell = self.new.cells[item.index]
             if item.skipped():
-                self.new.cells[item.index].source = ""
+                cell.source = ""
+            if item.options["check_exception"]:  # nbclient knows this one
+                tags = cell.metadata.get("tags", [])
+                cell.metadata.tags = [*tags, "raises-exception"]
+        timeout = self.execution("timeout")
+        if type(timeout) is not int:
+            timeout = math.ceil(options.nbval_cell_timeout)
         choices = {
-            "timeout": options.nbval_cell_timeout,
-            "startup_timeout": options.nbval_kernel_startup_timeout,
+            "timeout": timeout,
+            "startup_timeout": math.ceil(options.nbval_kernel_startup_timeout),
         }
         if options.nbval_current_env:
             choices["km"] = AsyncKernelManager(
@@ -164,119 +233,10 @@ class NotebookFile(IPyNbFile):  # type: ignore[misc]
         try:
             execute.execute(self.new, self.path.parent, **choices)
         except execute.CellFailed as stopped:
-            self.stopped = stopped
+            self.ended = ends.end(stopped, self.items)
+            self.stopped = None if self.ended else stopped
+            if getattr(stopped.error, "ename", "") == "SystemExit":
+                cell = self.new.cells[stopped.index]
+                cell.outputs = ends.without_exit(cell.outputs)
         finally:
             logging.disable(logging.NOTSET)
-
-
-class NotebookItem(IPyNbCell):  # type: ignore[misc]
-    """A code cell, or what concerns a notebook as a whole: no cell."""
-
-    index: int | None = None  # among all cells of the notebook
-    count_before = 0  # the count of the code cell before
-
-    def runtest(self) -> None:
-        """Fail if anything is wrong."""
-        if self.skipped():
-            pytest.skip("marked to be skipped")
-        lines = self.faults()
-        if lines:
-            pytest.fail(report.text(self, lines), pytrace=False)
-
-    repr_failure = pytest.Item.repr_failure  # not nbval's
-
-    def skipped(self) -> bool:
-        """Tell whether the cell is marked so and that is allowed."""
-        return bool(self.parent.lenient and self.options["skip"])
-
-    def faults(self) -> list[str]:
-        """Return what is wrong, a line each."""
-        stopped = self.parent.stopped
-        if not self.cell:
-            return self._notebook_faults(stopped)
-        if stopped and stopped.index is None:
-            return ["not run: the kernel did not start"]
-        if stopped and stopped.index < self.index:
-            return ["not run: an earlier cell failed"]
-        raised = stopped and stopped.index == self.index
-        new = self.parent.new.cells[self.index]
-        lines = [] if self.parent.lenient else self._switches()
-        lines += _reason(stopped.error) if raised else []
-        lines += self._stored_faults()
-        for when, cell in (("stored", self.cell), ("new", new)):
-            for output in cell.outputs:
-                if output.get("name") == "stderr":
-                    text = say(output.text.strip())
-                    lines.append(f"{when} output on stderr: {text}")
-        if not raised and (self.options["check"] or not self.parent.lenient):
-            lines += self._differences(new)
-        return lines
-
-    def _notebook_faults(self, stopped: Any) -> list[str]:
-        lines = []
-        if not self.parent.has_code:
-            lines.append("the notebook has no code to run")
-        for index in self.parent.without_id:
-            lines.append(f"cell {index + 1} of the file has no id")
-        if stopped and stopped.index is None:
-            lines += _reason(stopped.error)
-        return lines
-
-    def _switches(self) -> list[str]:
-        tags = set(self.cell.metadata.get("tags", []))
-        comments = re.findall(r"(?m)^\s*#+\s*(\w+)\s*$", self.cell.source)
-        return [
-            f"{switch} would switch this check off; it is not allowed here"
-            for switch in sorted(SWITCHES & {*tags, *comments})
-        ]
-
-    def _stored_faults(self) -> list[str]:
-        cell, lines, wanted = self.cell, [], self.options["check_exception"]
-        count, expected = cell.execution_count, self.count_before + 1
-        if cell.source.strip() and count is None:
-            lines.append("was never run: it has no execution count")
-        elif cell.source.strip() and count != expected:
-            wrong = f"its count is {count}, not {expected}"
-            lines.append(f"was not run in order: {wrong}")
-        for output in cell.outputs:
-            other = output.get("execution_count", count)
-            if other != count:
-                lines.append(f"its result is of another run, [{other}]")
-            if output.output_type == "error" and not wanted:
-                error = f"{output.ename}: {output.evalue}"
-                lines.append(f"stored output is an error: {error}")
-        return lines
-
-    def _differences(self, new: Any) -> list[str]:
-        tolerance = Tolerance(
-            rtol=float(self.config.getini("nbsight_rtol")),
-            atol=float(self.config.getini("nbsight_atol")),
-        )
-        for tag in self.cell.metadata.get("tags", []):
-            match = re.fullmatch(r"([ra]tol)-(\d+\.?\d*([eE][+-]?\d+)?)", tag)
-            if match:
-                stated = {match[1]: float(match[2])}
-                tolerance = tolerance._replace(tagged=True, **stated)
-            elif re.match("[ra]tol", tag):
-                words = "a tag states no tolerance such as rtol-1e-3"
-                return [f"{words}: {tag}"]
-        stored = execute.joined(copy.deepcopy(self.cell.outputs))
-        pair = [self.sanitize_outputs(each) for each in (stored, new.outputs)]
-        runs = self.parent.nb, self.parent.new
-        states = widgets.states(*(run.metadata for run in runs))
-        return compare.output_differences(pair[0], pair[1], tolerance, states)
-
-    def reportinfo(self) -> tuple[Path, int, str]:
-        """Return where pytest says that the item is."""
-        return self.path, 0, f"{self.path.name}::{self.name}"
-
-
-def _reason(error: Exception) -> list[str]:
-    """Return why an execution stopped, in lines."""
-    if not isinstance(error, CellExecutionError):
-        text = str(error).strip().partition("\n")[0]
-        return [f"stopped by {type(error).__name__}: {text}"]
-    lines = [f"raised {error.ename}: {error.evalue}".partition("\n")[0]]
-    plain = re.sub(r"\x1b\[[\d;]*m", "", error.traceback)
-    where = re.findall(r"-+> *(\d+) (.*)", plain)[:1]
-    return lines + [f"in its line {n}: {code}" for n, code in where]
