@@ -190,7 +190,7 @@ class NotebookItem(IPyNbCell):  # type: ignore[misc]
         pair = [self.sanitize_outputs(each) for each in (stored, new)]
         runs = self.parent.nb, self.parent.new
         states = widgets.states(*(run.metadata for run in runs))
-        return compare.output_differences(*pair, tolerance, states)
+        return compare.output_differences(pair[0], pair[1], tolerance, states)
 
     def _reason(self, error: Exception) -> list[str]:
         """Return why the execution stopped here, in lines."""
