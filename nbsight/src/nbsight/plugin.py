@@ -33,6 +33,7 @@ SWITCHES = {"skip-execution"}  # tags and comments that switch the check off
 for _marker, _effect in comment_markers.items():
     if _effect in ("skip", ("check", False)):
         SWITCHES |= {_marker, _marker.lower().replace("_", "-")}
+VARIES = "nbsight-varies"  # a cell whose outputs' kinds alone are compared
 RERUN = "python -m pytest --nbval {path}"
 
 
@@ -45,6 +46,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         ("folder", "build/nbsight", "where pictures of failures are written"),
     ):
         parser.addini(f"nbsight_{name}", text, default=default)
+    parser.addini("nbsight_masks", "", type="args", default=[])
     parser.addini(
         "nbsight_allow_skip",
         "let cells be skipped or left unchecked by nbval's tags and comments",
@@ -101,6 +103,7 @@ class NotebookFile(IPyNbFile):  # type: ignore[misc]
     """A notebook: executed as a whole, then compared cell by cell."""
 
     stopped: execute.CellFailed | None = None
+    ended: Any = None
 
     def collect(self, text: str | None = None) -> list[Any]:
         """Return an item for the notebook itself and for each code cell.
@@ -139,8 +142,14 @@ class NotebookFile(IPyNbFile):  # type: ignore[misc]
             self, name=name, cell_num=number, cell=cell, options=options
         )
 
-    def setup(self) -> None:
-        """Execute a copy of the notebook; what fails is kept for the items."""
+    def setup(
+        self, folder: Path | None = None, env: dict[str, str] | None = None
+    ) -> None:
+        """Execute a copy of the notebook; what fails is kept for the items.
+
+        In another folder than its own, or with more variables, if so said.
+        """
+        self.stopped = None
         options = self.config.option
         self.setup_sanitize_files()
         self.new = copy.deepcopy(self.nb)
@@ -162,7 +171,8 @@ class NotebookFile(IPyNbFile):  # type: ignore[misc]
             choices["kernel_name"] = options.nbval_kernel_name
         logging.disable()  # what stops a kernel is told by the items
         try:
-            execute.execute(self.new, self.path.parent, **choices)
+            folder = folder or self.path.parent
+            execute.execute(self.new, folder, env, **choices)
         except execute.CellFailed as stopped:
             self.stopped = stopped
         finally:
@@ -211,6 +221,11 @@ class NotebookItem(IPyNbCell):  # type: ignore[misc]
         if not raised and (self.options["check"] or not self.parent.lenient):
             lines += self._differences(new)
         return lines
+
+    def shown(self) -> list[Any]:
+        """Return the outputs that are stored and that came."""
+        new = self.parent.new.cells[self.index]
+        return [self.cell.outputs, new.outputs]
 
     def _notebook_faults(self, stopped: Any) -> list[str]:
         lines = []
@@ -261,6 +276,10 @@ class NotebookItem(IPyNbCell):  # type: ignore[misc]
                 words = "a tag states no tolerance such as rtol-1e-3"
                 return [f"{words}: {tag}"]
         stored = execute.joined(copy.deepcopy(self.cell.outputs))
+        if VARIES in self.cell.metadata.get("tags", []):
+            kinds = [compare.kind(output) for output in stored]
+            if kinds == [compare.kind(output) for output in new.outputs]:
+                return []
         pair = [self.sanitize_outputs(each) for each in (stored, new.outputs)]
         return compare.output_differences(pair[0], pair[1], tolerance)
 
