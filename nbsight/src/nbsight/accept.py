@@ -33,7 +33,6 @@ from .varies import (
     wrong,
 )
 
-
 STDERR = "nbsight-stderr-compare"
 
 
