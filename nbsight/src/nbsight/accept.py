@@ -40,6 +40,7 @@ class Store:
     """Notebooks as they come; a project that generates its own overrides."""
 
     yes = "--yes"  # how to agree beforehand
+    tags = "--tags"  # how to agree to tags; empty if none may be given
 
     def objection(self, path: Path) -> str | None:
         """Say why a notebook must not be changed here, or return None."""
@@ -82,9 +83,13 @@ class Accept:
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
         """Go through the notebooks, in order."""
-        self.done = []
+        self.done, config = [], session.config
+        pages = config.rootpath / config.getini("nbsight_folder")
+        # Made now, because a notebook may list what files there are.
+        with contextlib.suppress(OSError):
+            pages.mkdir(parents=True, exist_ok=True)
         for path in self.notebooks:
-            name, well = report.short(session.config.rootpath, path), False
+            name, well = report.short(config.rootpath, path), False
             try:
                 file: Any = NotebookFile.from_parent(session, path=path)
                 file.ihook.pytest_collectstart(collector=file)
@@ -92,7 +97,7 @@ class Accept:
                 well = True
             except Left as why:
                 self.say(f"{name}: {why}")
-            except (fix.Unfit, OSError, file.CollectError) as error:
+            except (fix.Unfit, OSError) as error:
                 print(f"{name}: {error}", file=sys.stderr)
             self.done.append(well)
         return True
@@ -105,30 +110,28 @@ class Accept:
         """
         text, mended = fix.mended(file.path)
         before = file.path.read_bytes()
-        if not self.only_show:
-            why = self.store.objection(file.path) or fix.unwritable(file.path)
-            if why:
-                raise Left(f"refused\n  {why}")
         if mended:
             self.say(f"{name}: {'; '.join(mended)}")
-        # Made before, because a notebook may list the files that there are.
-        report.folder(file.config).mkdir(parents=True, exist_ok=True)
+        if self.only_show:
+            return self.differences(file, text, bool(mended))
+        why = self.store.objection(file.path) or fix.unwritable(file.path)
+        if why:
+            raise Left(f"refused: {why}")
         self.say(f"{name}: executing")
         first = executed(file, text)
-        while first.stopped and not self.only_show:  # till all have their tags
+        while first.stopped:  # until all cells that shall raise are tagged so
             new = draft(file, first, text)
             text = self.tagged(text, wrong(file, first, new))
             first = executed(file, text)
-        found, new = verdict(file, first, text), draft(file, first, text)
+        new = draft(file, first, text)
+        found, second = verdict(file, first, text), first
         if not found and new.encode() == before:
             return "nothing differs"
-        if not self.only_show:
+        if found:
             self.say(f"{name}: executing again, in another place")
             first, second = self.again(file, first, new)
             new = draft(file, first, text)
-        self.show(file, verdict(file, first, text))
-        if self.only_show:
-            raise Left("differs")
+            self.show(file, verdict(file, first, text))
         while objections := [
             *wrong(file, first, new),
             *varying(file, first, second, new),
@@ -140,6 +143,20 @@ class Accept:
             raise Left("changed meanwhile, so it is left; start again")
         self.store.write(file.path, new)
         return "accepted"
+
+    def differences(self, file: Any, text: str, mended: bool) -> str:
+        """Execute and show what differs; say that nothing does.
+
+        Raises:
+            Left: something does.
+        """
+        found = verdict(file, executed(file, text), text)
+        self.show(file, found)
+        if mended:
+            raise Left("differs; nbsight fix mends its form")
+        if found:
+            raise Left("differs")
+        return "nothing differs"
 
     def again(self, file: Any, first: Run, new: str) -> tuple[Run, Run]:
         """Execute elsewhere; return the run to store and the one to compare.
@@ -178,10 +195,10 @@ class Accept:
             Left: a person must decide.
         """
         self.say("\n".join(f"  {each.line}" for each in objections))
-        if not all(each.tag for each in objections):
+        if not self.store.tags or not all(each.tag for each in objections):
             raise Left("refused, for it would not pass")
         if not self.tags:
-            self.ask("Give the cells these tags?", "--tags")
+            self.ask("Give the cells these tags?", self.store.tags)
         notebook = json.loads(text)
         for index, _, tag in objections:
             tags = notebook["cells"][index]["metadata"].setdefault("tags", [])

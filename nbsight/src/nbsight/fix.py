@@ -31,6 +31,7 @@ FIELDS: dict[str, dict[str, Any]] = {
     "execute_result": {"data": {}, "metadata": {}, "execution_count": None},
     "error": {"ename": "", "evalue": "", "traceback": []},
 }
+WRONG_PARTS = ValueError, LookupError, TypeError, AttributeError
 VALID_ID = re.compile(r"[a-zA-Z0-9_-]{1,64}")
 ALLOWED = {"cell_type", "output_type", "id", "attachments"}
 ALLOWED |= {"nbformat", "nbformat_minor"}
@@ -47,17 +48,19 @@ def notebooks(given: Iterable[str | Path]) -> Iterator[Path]:
     """
     seen = set()
     for path in map(Path, given):
-        found = [path]
-        if path.is_dir():
-            found = [
-                each
-                for each in sorted(path.rglob("*.ipynb"))
-                if not re.search(r"(^|[/\\])\.", str(each.relative_to(path)))
-            ]
-        for each in found or [path]:
+        inside = sorted(path.rglob("*.ipynb")) if path.is_dir() else []
+        shown = [
+            each
+            for each in inside
+            if each.is_file()
+            and not any(
+                p.startswith(".") for p in each.relative_to(path).parts
+            )
+        ]
+        for each in shown or [path]:
             if each.resolve() not in seen:
                 seen.add(each.resolve())
-                yield each.absolute()
+                yield each.parent.resolve() / each.name
 
 
 def short(path: Path) -> Path:
@@ -91,7 +94,7 @@ def mended(path: Path) -> tuple[str, list[str]]:
     try:
         done += converted + _fields(notebook) + _ids(cells) + _stale(cells)
         nbformat.validate(notebook)
-    except (TypeError, AttributeError, KeyError):
+    except WRONG_PARTS:
         why = "not a notebook: its parts are not what they should be"
         raise Unfit(f"{why}; restore an older version") from None
     except nbformat.ValidationError as error:
@@ -118,9 +121,9 @@ def _converted(notebook: Any) -> tuple[Any, list[str]]:
         try:
             new = nbformat.reads(json.dumps(notebook), as_version=4)
             notebook = json.loads(nbformat.v4.writes(new))
-        except (ValueError, LookupError, TypeError, AttributeError) as error:
-            why = f"nbformat cannot convert it from version {old}: {error!r}"
-            raise Unfit(f"{why}; save it in an older Jupyter") from None
+        except (nbformat.ValidationError, *WRONG_PARTS) as error:
+            why = f"nbformat cannot convert it from its version {old}"
+            raise Unfit(f"{why} ({error}); restore an older file") from None
         finally:
             logging.disable(logging.NOTSET)
         for cell in notebook["cells"]:
@@ -215,10 +218,10 @@ def _stale(cells: list[Any]) -> list[str]:
 def dumps(notebook: Any, like: str) -> str:
     """Write a notebook from JSON in the form that a text has."""
     indent = re.match(r"\{\s*\n([ \t]+)", like)
+    # Halves of surrogate pairs can stand in a file as escapes alone.
+    escaped = (like.isascii() and "\\u" in like) or "\\ud" in like
     text = json.dumps(
-        notebook,
-        ensure_ascii=like.isascii() and "\\u" in like,
-        indent=indent and indent[1],
+        notebook, ensure_ascii=escaped, indent=indent and indent[1]
     )
     if "\r\n" in like:
         text = text.replace("\n", "\r\n")

@@ -48,20 +48,16 @@ def short(root: Path, path: Path) -> Path:
     return path.relative_to(root) if path.is_relative_to(root) else path
 
 
-def folder(config: Any) -> Path:
-    """Return where pages are written."""
-    return Path(config.rootpath / config.getini("nbsight_folder"))
-
-
 def page(name: str, found: list[tuple[Any, list[str]]]) -> Path:
     """Write what is stored and what came out side by side; return where.
 
     Each of ``found`` is a cell's item and the lines of what differs there.
     """
     config, title = found[0][0].config, html.escape(_title(found[0][0]))
-    folder(config).mkdir(parents=True, exist_ok=True)
+    folder = config.rootpath / config.getini("nbsight_folder")
+    folder.mkdir(parents=True, exist_ok=True)
     name = re.sub(r"[\s/\\:]+", "-", f"{short(config.rootpath, Path(name))}")
-    path = folder(config) / f"{name.strip('-')}.html"
+    path = folder / f"{name.strip('-')}.html"
     sections = ""
     for item, lines in found:
         pairs = zip_longest(*_outputs(item), fillvalue="none")

@@ -80,21 +80,29 @@ def verdict(file: Any, run: Run, draft: str) -> list[Any]:
 
 @contextmanager
 def another_place(root: Path, folder: Path) -> Iterator[Path]:
-    """Yield a folder that holds what a folder below a root holds.
+    """Yield a temporary folder that holds what a folder below a root holds.
 
-    It is a temporary one, with links to all that lies there and in the folders
-    above it up to the root.
+    All that lies there, and in the folders above it up to the root, is linked.
     """
-    root = root if folder.is_relative_to(root) else folder
     with tempfile.TemporaryDirectory(prefix="nbsight-") as parent:
-        place, real = Path(parent), root.parent
-        for step in (root.name, *folder.relative_to(root).parts):
-            place, real = place / step, real / step
-            place.unlink(missing_ok=True)  # the link to it
-            place.mkdir()
-            for entry in real.iterdir():
-                (place / entry.name).symlink_to(entry)
+        try:
+            place = _linked(root, folder, Path(parent))
+        except OSError:  # no links here, or a folder above cannot be read
+            place = folder
         yield place
+
+
+def _linked(root: Path, folder: Path, parent: Path) -> Path:
+    root = root if folder.is_relative_to(root) else folder
+    place, real = parent / (root.name or "root"), root
+    for step in (*folder.relative_to(root).parts, ""):
+        place.mkdir()
+        for entry in real.iterdir():
+            if entry.name != step:
+                (place / entry.name).symlink_to(entry)
+        if step:
+            place, real = place / step, real / step
+    return place
 
 
 def wrong(file: Any, run: Run, draft: str) -> list[Objection]:
@@ -104,13 +112,13 @@ def wrong(file: Any, run: Run, draft: str) -> list[Objection]:
         found = [each for each in found if each[0].index == run.stopped.index]
     objections = []
     for item, lines in found:
-        for line in lines:
+        main = [line for line in lines if not line.startswith(SAID)]
+        for line in main or lines:
             _, remedy, tag = next(r for r in REMEDIES if re.match(r[0], line))
             if "NoSuchKernel" in line:
                 kernels = ", ".join(KernelSpecManager().find_kernel_specs())
                 line += f" (there are: {kernels})"
-            if not line.startswith(SAID):
-                objections.append(_objection(item, line, remedy, tag))
+            objections.append(_objection(item, line, remedy, tag))
     return objections
 
 
