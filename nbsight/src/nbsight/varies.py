@@ -222,4 +222,4 @@ def _size(was: str, now: str) -> str:
     pairs = zip(NUMBER.findall(was), NUMBER.findall(now), strict=False)
     numbers = [(float(one), float(other)) for one, other in pairs]
     far = [abs(a - b) / max(abs(a), abs(b)) for a, b in numbers if a != b]
-    return f"{100 * max(far, default=0.0):.2g} %"
+    return f"{100 * max(far, default=0.0):.3g} %"
