@@ -18,6 +18,8 @@ from typing import Any
 
 import nbformat
 
+from . import report
+
 # The fields that nbformat 4.5 wants in each part, with what stands there if
 # nothing is known; other fields than these and those allowed are invalid.
 CELL: dict[str, Any] = {"metadata": {}, "source": ""}
@@ -52,21 +54,12 @@ def notebooks(given: Iterable[str | Path]) -> Iterator[Path]:
         shown = [
             each
             for each in inside
-            if each.is_file()
-            and not any(
-                p.startswith(".") for p in each.relative_to(path).parts
-            )
+            if "/." not in f"/{each.relative_to(path).as_posix()}"
         ]
         for each in shown or [path]:
             if each.resolve() not in seen:
                 seen.add(each.resolve())
                 yield each.parent.resolve() / each.name
-
-
-def short(path: Path) -> Path:
-    """Return a path as it is shown: within the working folder, from there."""
-    here = Path.cwd()
-    return path.relative_to(here) if path.is_relative_to(here) else path
 
 
 def mended(path: Path) -> tuple[str, list[str]]:
@@ -189,17 +182,12 @@ def _ids(cells: list[Any]) -> list[str]:
         else:
             without.append(cell)
     for cell in without:
-        name = _digest(json.dumps(cell.get("source")))
-        while name in taken:
-            name = _digest(name)
+        name = json.dumps(cell.get("source"))
+        while not VALID_ID.fullmatch(name) or name in taken:
+            name = hashlib.sha256(name.encode()).hexdigest()[:8]
         cell["id"] = name
         taken.add(name)
     return [f"{len(without)} missing or invalid ids given"] if without else []
-
-
-def _digest(text: str) -> str:
-    """Return a text's hash, as long as nbformat's ids."""
-    return hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()[:8]
 
 
 def _stale(cells: list[Any]) -> list[str]:
@@ -258,6 +246,7 @@ def fix(given: Iterable[str | Path]) -> int:
     """Mend notebooks; return the status to exit with."""
     status = 0
     for path in notebooks(given):
+        name = report.short(Path.cwd(), path)
         try:
             text, done = mended(path)
             said = "; ".join(done) or "nothing to mend"
@@ -265,9 +254,8 @@ def fix(given: Iterable[str | Path]) -> int:
                 raise Unfit(why)
             if done:
                 write(path, text)
-        except (Unfit, OSError, UnicodeError) as error:
-            print(f"{short(path)}: {error}", file=sys.stderr)
+            print(f"{name}: {said}")
+        except (Unfit, OSError) as error:
+            print(f"{name}: {error}", file=sys.stderr)
             status = 1
-        else:
-            print(f"{short(path)}: {said}")
     return status
