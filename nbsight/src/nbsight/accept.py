@@ -227,9 +227,10 @@ def draft(file: Any, run: Run, text: str) -> str:
     notebook, count = json.loads(text), 0
     new = json.loads(nbformat.v4.writes(run.new))
     pairs = list(zip(notebook["cells"], new["cells"], strict=True))
-    if changed and "widgets" in new["metadata"]:
-        # The states of widgets go together with the views that name them.
-        notebook["metadata"]["widgets"] = new["metadata"]["widgets"]
+    if changed:  # the states of widgets go together with all their views
+        notebook["metadata"].pop("widgets", None)
+        if states := new["metadata"].get("widgets"):
+            notebook["metadata"]["widgets"] = states
         changed |= {i for i, (_, c) in enumerate(pairs) if WIDGET in f"{c}"}
     for index, (cell, ran) in enumerate(pairs):
         if cell["cell_type"] != "code":

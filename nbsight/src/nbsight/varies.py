@@ -167,12 +167,13 @@ def _masks(file: Any, run: Run, draft: str) -> dict[int, list[str]]:
         left = verdict(file, masked, json.dumps(old))
         for index in set(range(len(old.cells))) - {i.index for i, _ in left}:
             outputs = run.new.cells[index].get("outputs", [])
+            usual = masks.masked_outputs(outputs, [])
             enough.setdefault(
                 index,
                 [
                     name
                     for name in names
-                    if masks.masked_outputs(outputs, [name]) != outputs
+                    if masks.masked_outputs(outputs, [name]) != usual
                 ],
             )
     return enough
