@@ -184,6 +184,7 @@ class NotebookItem(IPyNbCell):  # type: ignore[misc]
 
     index: int | None = None  # among all cells of the notebook
     count_before = 0  # the count of the code cell before
+    pair: Any = ((), ())  # what is compared
 
     def runtest(self) -> None:
         """Fail if anything is wrong."""
@@ -221,11 +222,6 @@ class NotebookItem(IPyNbCell):  # type: ignore[misc]
         if not raised and (self.options["check"] or not self.parent.lenient):
             lines += self._differences(new)
         return lines
-
-    def shown(self) -> list[Any]:
-        """Return the outputs that are stored and that came."""
-        new = self.parent.new.cells[self.index]
-        return [self.cell.outputs, new.outputs]
 
     def _notebook_faults(self, stopped: Any) -> list[str]:
         lines = []
@@ -280,6 +276,7 @@ class NotebookItem(IPyNbCell):  # type: ignore[misc]
             kinds = [compare.kind(output) for output in stored]
             if kinds == [compare.kind(output) for output in new.outputs]:
                 return []
+        self.pair = [stored, new.outputs]
         pair = [self.sanitize_outputs(each) for each in (stored, new.outputs)]
         return compare.output_differences(pair[0], pair[1], tolerance)
 

@@ -183,7 +183,7 @@ def _remedy(item: Any, names: list[str]) -> tuple[str, str]:
     """Return what helps against a cell's variation, and the tag that does."""
     if item.index is None:
         return "edit what it shows", ""
-    old, new = item.shown()
+    old, new = item.pair
     if [*map(kind, old)] != [*map(kind, new)]:
         return "edit it, so that it always shows the same outputs", ""
     pairs = zip(old, new, strict=True)
