@@ -42,6 +42,7 @@ REMEDIES = (
 )
 SAID = "in its line", "stored output"  # together with another line
 NUMBER = re.compile(r"[-+]?\d+(?:\.\d*)?(?:[eE][-+]?\d+)?")
+LAYOUT = re.compile(rf"\s|{NUMBER.pattern}")
 
 
 class Run(NamedTuple):
@@ -198,7 +199,7 @@ def _remedy(item: Any, names: list[str]) -> tuple[str, str]:
         what = f"set nbsight_masks = {' '.join(names)} for pytest"
     elif sorted(re.findall(r"\w+", was)) == sorted(re.findall(r"\w+", now)):
         what = "sort what comes in another order"
-    elif NUMBER.sub("", was).split() == NUMBER.sub("", now).split():
+    elif LAYOUT.sub("", was) == LAYOUT.sub("", now):
         what = f"seed it, or tag it rtol-... (up to {_size(was, now)} apart)"
     elif "figure" in map(kind, old):
         what = "seed what it draws"
