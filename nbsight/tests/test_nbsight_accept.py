@@ -128,7 +128,7 @@ REFUSED = {
     ),
     "a second time": (
         ["import os\nos.mkdir('new')"],
-        ["raised FileExistsError", "(when run again); let it run twice"],
+        ["raised FileExistsError", "(when run again); let it run again"],
     ),
 }
 
