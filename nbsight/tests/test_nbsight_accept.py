@@ -163,6 +163,7 @@ VARYING = {
     "import matplotlib.pyplot as plt\nplt.plot(np.random.rand(3));": "seed",
     "print(open('../data.txt').read())": None,
     "import local\nlocal.answer": None,
+    "import time\nos.system('echo by another process')\ntime.sleep(1)": None,
 }
 
 
@@ -192,7 +193,9 @@ def test_what_varies_by_itself_is_named_and_passes_when_tagged(
 
     command = [sys.executable, "-m", "nbsight", "accept", "--yes", "--tags"]
     subprocess.run([*command, path.name], cwd=folder, check=True)
-    tags = [cell.metadata.get("tags") for cell in nbformat.read(path, 4).cells]
+    cells = nbformat.read(path, 4).cells
+    assert cells[-1].outputs[0].text == "by another process\n"
+    tags = [cell.metadata.get("tags") for cell in cells]
     assert [bool(tag) for tag in tags] == [bool(r) for r in VARYING.values()]
     check = [sys.executable, "-m", "pytest", "--nbval", "-q", str(folder)]
     subprocess.run(check, cwd="/", check=True, env=os.environ | SEED)

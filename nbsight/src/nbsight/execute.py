@@ -11,8 +11,9 @@ from nbclient import NotebookClient
 
 from . import startup_code
 
-# Set by users for their own sessions; would change what a notebook shows.
-UNSET = "MPLBACKEND", "PYTHONSTARTUP", "PYTHONWARNINGS"
+# Set by users for their own sessions, or by pytest, to which ipykernel leaves
+# what other processes print; would change what a notebook shows.
+UNSET = "MPLBACKEND", "PYTHONSTARTUP", "PYTHONWARNINGS", "PYTEST_CURRENT_TEST"
 
 
 class CellFailed(Exception):
