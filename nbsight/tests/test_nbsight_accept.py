@@ -113,7 +113,7 @@ REFUSED = {
             "# NBVAL_IGNORE_OUTPUT\nprint(1)",
         ],
         [
-            'on stderr: "oh"; silence it, or tag it nbsight-stderr-compare',
+            'on stderr: "oh"; silence it, or tag the cell nbsight-stderr-compare',
             "switch this check off; it is not allowed here; remove it",
         ],
     ),

@@ -24,6 +24,7 @@ from .fix import dumps
 from .plugin import NotebookFile
 from .varies import (
     ELSEWHERE,
+    STDERR,
     Objection,
     Run,
     another_place,
@@ -32,8 +33,6 @@ from .varies import (
     verdict,
     wrong,
 )
-
-STDERR = "nbsight-stderr-compare"
 
 
 class Store:

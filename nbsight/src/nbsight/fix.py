@@ -2,6 +2,7 @@
 
 What a notebook says is left alone: only what nbformat's own validation wants
 is added, and what cannot be true (outputs of cells that were never run) goes.
+Counts stay as they are: only an execution can put them right.
 """
 
 import copy

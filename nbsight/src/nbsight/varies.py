@@ -22,6 +22,7 @@ from .compare import WIDGET, kind
 
 # Another hash seed, and a clock that shows another minute, hour and day.
 ELSEWHERE = {"PYTHONHASHSEED": "1", "TZ": "NBS-23:17"}
+STDERR = "nbsight-stderr-compare"
 CURRENT = "give --current-env (and pytest --nbval-current-env)"
 REPEAT = "let it run again, over what it made before"
 # How a line of the check begins, what settles it, and the tag that does.
@@ -29,11 +30,7 @@ REMEDIES = (
     ("raised (Import|ModuleNotFound)Error", "install it for its kernel", ""),
     ("raised StdinNotImpl", "give it the value: nobody can be asked", ""),
     ("raised ", "mend it, or tag the cell {}", "raises-exception"),
-    (
-        "new output on std",
-        "silence it, or tag it {}",
-        "nbsight-stderr-compare",
-    ),
+    ("new output on std", "silence it, or tag the cell {}", STDERR),
     (r"\S+ would switch", "remove it, or set nbsight_allow_skip = true", ""),
     ("stopped by CellTimeout", "allow more by nbval's time-outs", ""),
     ("stopped by DeadKernel", "see what ends Python, or takes all memory", ""),
@@ -110,7 +107,7 @@ def _linked(root: Path, folder: Path, parent: Path) -> Path:
 
 
 def wrong(file: Any, run: Run, draft: str) -> list[Objection]:
-    """Return what would not pass the check, because of what stopped a run."""
+    """Return what would not pass the check, although it has just been run."""
     found = verdict(file, run, draft)
     if run.stopped:  # the others were not run
         found = [each for each in found if each[0].index == run.stopped.index]
@@ -140,7 +137,8 @@ def varying(file: Any, first: Run, second: Run, draft: str) -> list[Objection]:
         for item, lines in verdict(file, second, draft)
         if item.index not in known
     ]
-    names = _masks(file, second, draft) if found else {}
+    cells = {item.index for item, _ in found}
+    names = _masks(file, second, draft, cells) if found else {}
     file.new = second.new
     return [
         _objection(
@@ -155,12 +153,16 @@ def varying(file: Any, first: Run, second: Run, draft: str) -> list[Objection]:
 def _objection(item: Any, line: str, remedy: str, tag: str) -> Objection:
     where = f"{item.name} ({item.cell.get('id')}) " if item.cell else ""
     what = f"{line[:99]}..." if len(line) > 102 else line
+    # What controls a terminal is shown and not obeyed.
+    what = "".join(c if c.isprintable() else repr(c)[1:-1] for c in what)
     return Objection(item.index, f"{where}{what}; {remedy.format(tag)}", tag)
 
 
-def _masks(file: Any, run: Run, draft: str) -> dict[int, list[str]]:
+def _masks(
+    file: Any, run: Run, draft: str, cells: set[int | None]
+) -> dict[int | None, list[str]]:
     """Return the masks under which cells do not vary, one if one is enough."""
-    enough: dict[int, list[str]] = {}
+    enough: dict[int | None, list[str]] = {}
     known = sorted(masks.MASKS, key="html-ids".__eq__)  # these in the end
     for names in [[name] for name in known] + [known]:
         new = nbformat.from_dict(copy.deepcopy(run.new))
@@ -170,17 +172,15 @@ def _masks(file: Any, run: Run, draft: str) -> dict[int, list[str]]:
                 cell.outputs = masks.masked_outputs(cell.outputs, names)
         masked = run._replace(new=nbformat.from_dict(new))
         left = verdict(file, masked, json.dumps(old))
-        for index in set(range(len(old.cells))) - {i.index for i, _ in left}:
-            outputs = run.new.cells[index].get("outputs", [])
+        for index in cells - {item.index for item, _ in left}:
+            outputs = run.new.cells[index].outputs
             usual = masks.masked_outputs(outputs, [])
-            enough.setdefault(
-                index,
-                [
-                    name
-                    for name in names
-                    if masks.masked_outputs(outputs, [name]) != usual
-                ],
-            )
+            enough[index] = [
+                name
+                for name in names
+                if masks.masked_outputs(outputs, [name]) != usual
+            ]
+            cells = cells - {index}
     return enough
 
 
