@@ -163,7 +163,7 @@ VARYING = {
     "object()": "set nbsight_masks = addresses",
     "print({*'abcdefgh'})": "sort what comes in another order",
     "import datetime\nprint(f'{datetime.datetime.now():%d %H}')": "seed it",
-    "print(os.getcwd())": "edit it, or tag the cell nbsight-varies",
+    "print(os.getcwd())": "set nbsight_masks = paths",
     "import matplotlib.pyplot as plt\nplt.plot(np.random.rand(3));": "seed",
     "print(open('../data.txt').read())": None,
     "import local\nlocal.answer": None,

@@ -63,8 +63,6 @@ def executed(file: Any, draft: str, *place: Any) -> Run:
     """Execute a draft, in its own place or another, and keep what came."""
     file.collect(draft)
     file.setup(*place)
-    if file.stopped and file.stopped.index is None:
-        file.setup(*place)  # for once, a kernel may not start by chance
     return Run(file.new, file.stopped, file.ended)
 
 
