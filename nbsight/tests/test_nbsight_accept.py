@@ -2,14 +2,16 @@
 
 import io
 import json
+import os
 import re
 import subprocess
 import sys
 
 import nbformat
 import pytest
-from nbformat.v4 import new_code_cell, new_notebook
-from nbsight.accept import accept, dumps
+from nbformat.v4 import new_code_cell, new_notebook, new_output
+from nbsight.accept import accept
+from nbsight.compare import WIDGET
 from nbsight.execute import execute
 
 from nbsight import MIME
@@ -75,14 +77,6 @@ def test_it_shows_what_differs_and_stores_only_that(lesson, capsys):
     assert lesson.read_text() == json.dumps(expected, indent="\t")
 
 
-@pytest.mark.parametrize("form", [{"indent": 2}, {"ensure_ascii": False}])
-def test_the_form_of_a_file_is_kept(form):
-    notebook = {"cells": ["é", {"b": 1, "a": []}], "nbformat": 4}
-    text = json.dumps(notebook, **form) + "\n"
-    notebook["nbformat_minor"] = 5
-    assert dumps(notebook, text) == json.dumps(notebook, **form) + "\n"
-
-
 class Terminal(io.StringIO):
     """What somebody types on a terminal."""
 
@@ -104,7 +98,15 @@ def test_on_a_terminal_it_asks(tmp_path, capsys, monkeypatch):
 
 
 REFUSED = {
-    "an error": (["1 / 0"], ["raised ZeroDivisionError: division by zero"]),
+    "an error": (
+        ["1 / 0"],
+        [
+            "raised ZeroDivisionError: division by zero; mend it, or tag",
+            "no terminal to ask on",
+            "give --tags",
+        ],
+    ),
+    "an import": (["import no_such_thing"], ["install it for its kernel"]),
     "a dead kernel": (
         ["import os\nos._exit(1)"],
         ["stopped by DeadKernelError"],
@@ -115,18 +117,22 @@ REFUSED = {
             "# NBVAL_IGNORE_OUTPUT\nprint(1)",
         ],
         [
-            'on stderr: "oh"',
-            "switch this check off",
-            "1 of the file has no id",
+            'stderr: "oh"; silence it, or tag the cell nbsight-stderr-compare',
+            "switch this check off; it is not allowed here; remove it",
         ],
     ),
     "a change meanwhile": (
         [
             "from pathlib import Path\n"
             "path = Path('lesson.ipynb')\n"
-            "path.write_text(path.read_text() + ' ')"
+            "text = path.read_text()\n"
+            "path.write_text(text.strip() + ' ');"
         ],
         ["changed meanwhile"],
+    ),
+    "a second time": (
+        ["import os\nos.mkdir('new')"],
+        ["raised FileExistsError", "(when run again); let it run again"],
     ),
 }
 
@@ -137,12 +143,9 @@ def test_what_would_not_pass_the_check_is_refused(tmp_path, capsys):
         path = tmp_path / case / "lesson.ipynb"
         path.parent.mkdir()
         cells = [new_code_cell(source) for source in (*sources, "1")]
-        text = nbformat.writes(new_notebook(cells=cells))
-        if "refuses" in case:
-            text = re.sub('"id": "[^"]*",', "", text, count=1)
-        path.write_text(text)
+        path.write_text(nbformat.writes(new_notebook(cells=cells)))
         paths.append(path)
-        before.append(text)
+        before.append(path.read_text())
     assert accept(paths, yes=True) == 1
     said = capsys.readouterr().out
     for words, (_, expected) in zip(
@@ -153,17 +156,150 @@ def test_what_would_not_pass_the_check_is_refused(tmp_path, capsys):
     assert [path.read_text().rstrip() for path in paths] == before
 
 
-def test_what_is_no_notebook_is_named(tmp_path, capsys):
-    path = tmp_path / "broken.ipynb"
-    null = new_notebook(cells=[new_code_cell("1")])
-    null.cells[0].outputs = [{"output_type": "display_data", "data": None}]
-    for text in ("{", json.dumps(null)):
-        path.write_text(text)
-        assert accept([path]) == 1
-        said = capsys.readouterr().err
-        assert "broken.ipynb" in said and "not a notebook" in said
-    assert accept([tmp_path / "missing.ipynb"]) == 1
-    assert "missing.ipynb" in capsys.readouterr().err
+VARYING = {
+    "import numpy as np\nnp.random.rand(3)": "seed it",
+    "np.random.rand() < -1": None,
+    "import os\nprint(os.getpid() / 7)": "seed it, or tag it rtol-...",
+    "object()": "set nbsight_masks = addresses",
+    "print({*'abcdefgh'})": "sort what comes in another order",
+    "import datetime\nprint(f'{datetime.datetime.now():%d %H}')": "seed it",
+    "print(os.getcwd())": "set nbsight_masks = paths",
+    "import matplotlib.pyplot as plt\nplt.plot(np.random.rand(3));": "seed",
+    "print(open('../data.txt').read())": None,
+    "import local\nlocal.answer": None,
+    "import time\nos.system('echo by another process')\ntime.sleep(1)": None,
+}
+
+
+def test_what_varies_by_itself_is_named_and_passes_when_tagged(tmp_path):
+    folder = tmp_path / "some notebooks"
+    folder.mkdir()
+    (tmp_path / "pytest.ini").write_text("[pytest]\n")
+    (tmp_path / "data.txt").write_text("42")
+    (folder / "local.py").write_text("answer = 42")
+    path = folder / "a [1].ipynb"
+    cells = [
+        new_code_cell(source, id=f"id{number}")
+        for number, source in enumerate(VARYING)
+    ]
+    nbformat.write(new_notebook(cells=cells), path)
+    command = [sys.executable, "-m", "nbsight", "accept", "--yes", "--tags"]
+    said = subprocess.check_output(
+        [*command, path.name], cwd=folder, text=True
+    )
+    for number, remedy in enumerate(VARYING.values()):
+        found = re.findall(rf"  Cell {number} \(id{number}\) varies.*", said)
+        assert len(found) == (remedy is not None), said
+        assert all(f"; {remedy}" in line for line in found), found
+
+    cells = nbformat.read(path, 4).cells
+    assert cells[-1].outputs[0].text == "by another process\n"
+    tags = [cell.metadata.get("tags") for cell in cells]
+    assert [bool(tag) for tag in tags] == [bool(r) for r in VARYING.values()]
+    check = [sys.executable, "-m", "pytest", "--nbval", "-q", str(folder)]
+    env = os.environ | {"PYTHONHASHSEED": "3"}
+    subprocess.run(check, cwd="/", check=True, env=env)
+
+
+ONCE = {
+    "first": (
+        "from pathlib import Path\n"
+        "print('there' if Path('got').exists() else 'fetched')\n"
+        "Path('got').touch()"
+    ),
+    "place": "import os\nassert 'nbsight-' not in os.getcwd()\nprint('there')",
+}
+
+
+def test_a_third_run_tells_a_first_time_and_a_place_from_chance(
+    tmp_path, capsys
+):
+    for name, source in ONCE.items():
+        cells = [new_code_cell(source, id="one")]
+        (tmp_path / name).mkdir()
+        nbformat.write(new_notebook(cells=cells), tmp_path / name / "a.ipynb")
+    assert accept([tmp_path], yes=True) == 0
+    assert "runs only in its own place:\n  Cell 0" in capsys.readouterr().out
+    for path in tmp_path.rglob("*.ipynb"):
+        assert nbformat.read(path, 4).cells[0].outputs[0].text == "there\n"
+    assert accept([tmp_path]) == 0
+    assert capsys.readouterr().out.count("nothing differs") == 2
+
+
+def test_cells_that_raise_on_purpose_get_their_tags(tmp_path, capsys):
+    path = tmp_path / "lesson.ipynb"
+    sources = "1 / 0", "print(2)", "undefined", "print(4)"
+    cells = [new_code_cell(source) for source in sources]
+    nbformat.write(new_notebook(cells=cells), path)
+    assert accept([path], yes=True, tags=True) == 0
+    cells = nbformat.read(path, 4).cells
+    assert [cell.execution_count for cell in cells] == [1, 2, 3, 4]
+    assert [bool(cell.metadata.get("tags")) for cell in cells] == [1, 0, 1, 0]
+    assert cells[2].outputs[0].ename == "NameError"
+    assert accept([path]) == 0
+    assert "nothing differs" in capsys.readouterr().out
+
+
+def test_form_and_kernel_are_no_obstacle_and_one_file_stops_no_other(
+    tmp_path, capsys
+):
+    first = tmp_path / "1.ipynb"
+    first.write_text("{")
+    locked, old, named = (tmp_path / f"{name}.ipynb" for name in "234")
+    notebook = new_notebook(cells=[new_code_cell("print(1)", id="one")])
+    nbformat.write(notebook, locked)
+    locked.chmod(0o444)
+    notebook.metadata.kernelspec = {"name": "conda-foo", "display_name": "f"}
+    nbformat.write(notebook, named)
+    del notebook.metadata["kernelspec"], notebook.cells[0]["id"]
+    notebook.nbformat_minor = 4
+    notebook.cells[0].outputs = [new_output("error", ename="stale")]
+    notebook.cells.append(new_code_cell("2", execution_count=9))
+    old.write_text("\ufeff" + json.dumps(notebook))
+    assert accept([tmp_path], yes=True) == 1
+    said, error = capsys.readouterr()
+    assert "1.ipynb: not a notebook: no JSON" in error
+    assert "2.ipynb: refused: it is read-only; allow writing" in said
+    assert "3.ipynb: byte order mark removed; nbformat 4.4 converted" in said
+    assert "3.ipynb: accepted" in said
+    assert "No such kernel named conda-foo (there are: " in said
+    assert "give --current-env" in said
+    cells = json.loads(old.read_text())["cells"]
+    assert [cell["execution_count"] for cell in cells] == [1, 2]
+    assert cells[0]["outputs"][0]["text"] == ["1\n"]
+    assert accept([named], yes=True, options=["--nbval-current-env"]) == 0
+
+
+def test_states_of_widgets_are_stored_with_their_views(tmp_path):
+    pytest.importorskip("ipywidgets")
+    path = tmp_path / "lesson.ipynb"
+    sources = "import ipywidgets\nipywidgets.IntSlider(3)", "print(1)"
+    cells = [new_code_cell(source, id=source[:2]) for source in sources]
+    nbformat.write(new_notebook(cells=cells), path)
+    for text in ("1\n", "2\n"):
+        notebook = nbformat.read(path, 4)
+        notebook.cells[1].source = f"print({text.strip()})"
+        nbformat.write(notebook, path)
+        assert accept([path], yes=True) == 0
+        notebook = nbformat.read(path, 4)
+        (state,) = notebook.metadata.widgets.values()
+        view = notebook.cells[0].outputs[0].data[WIDGET]
+        assert state["state"][view.model_id].state.value == 3
+
+
+def test_diff_shows_what_differs_and_writes_nothing(lesson, capsys):
+    before = lesson.read_bytes()
+    assert accept([lesson], only_show=True) == 1
+    said = capsys.readouterr().out
+    assert "stored 1.5, now 2.5" in said and "differs.html" in said
+    assert "lesson.ipynb: differs" in said
+    assert lesson.read_bytes() == before
+    text = lesson.read_text().replace("1.5", "2.5")
+    notebook = json.loads(text)
+    del notebook["cells"][3]
+    lesson.write_text(json.dumps(notebook))
+    assert accept([lesson], only_show=True) == 0
+    assert "nothing differs" in capsys.readouterr().out
 
 
 KILLED = """

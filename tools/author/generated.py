@@ -24,6 +24,7 @@ class Generated(Store):
     """Notebooks, of which some are made from a lesson's source."""
 
     yes = "YES=1"
+    tags = ""  # they stand in the source
 
     def objection(self, path: Path) -> str | None:
         """Refuse a notebook that is not what its source gives."""

@@ -1,19 +1,16 @@
 """Store what a notebook gives now, on purpose: ``nbsight accept``.
 
-The notebook is executed and compared by the check itself, so in the same
-surroundings, with the same options and tolerances. What differs is shown; then
-the question is asked. Only cells that differ get their new outputs. What would
-not pass the check afterwards is refused.
+Its form is mended, then the notebook is executed and compared by the check
+itself, so in the same surroundings, with the same options and tolerances. It
+is executed again, elsewhere, to see what varies by itself. What differs is
+shown; then the question is asked. Only cells that differ get their new
+outputs. What would not pass the check afterwards is refused.
 """
 
 import contextlib
 import io
 import json
-import os
-import re
-import shutil
 import sys
-import warnings
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -21,13 +18,28 @@ from typing import Any
 import nbformat
 import pytest
 
-from . import report
+from . import fix, report
+from .compare import WIDGET
+from .fix import dumps
+from .plugin import NotebookFile
+from .varies import (
+    ELSEWHERE,
+    STDERR,
+    Objection,
+    Run,
+    another_place,
+    executed,
+    varying,
+    verdict,
+    wrong,
+)
 
 
 class Store:
     """Notebooks as they come; a project that generates its own overrides."""
 
     yes = "--yes"  # how to agree beforehand
+    tags = "--tags"  # how to agree to tags; empty if none may be given
 
     def objection(self, path: Path) -> str | None:
         """Say why a notebook must not be changed here, or return None."""
@@ -35,14 +47,7 @@ class Store:
 
     def write(self, path: Path, text: str) -> None:
         """Put a notebook in its place in one move."""
-        path = path.resolve()
-        partial = path.with_name(f".{path.name}-{os.getpid()}.partial")
-        try:
-            partial.write_bytes(text.encode())
-            shutil.copymode(path, partial)
-            partial.replace(path)
-        finally:
-            partial.unlink(missing_ok=True)
+        fix.write(path, text)
 
 
 class Left(Exception):
@@ -50,11 +55,12 @@ class Left(Exception):
 
 
 class Accept:
-    """Does, in pytest's place, what is done with the notebooks it found."""
+    """Does, in pytest's place, what is to be done with notebooks."""
 
-    def __init__(self, store: Store, yes: bool) -> None:
-        """Take where to store, and the answer if it is known."""
-        self.store, self.yes, self.out = store, yes, sys.stdout
+    def __init__(self, notebooks: list[Path], store: Store) -> None:
+        """Take which notebooks, and where to store them."""
+        self.notebooks, self.store, self.out = notebooks, store, sys.stdout
+        self.yes = self.tags = self.only_show = False
         # Of each notebook, whether it is as it should be.
         self.done: list[bool] | None = None
 
@@ -68,19 +74,30 @@ class Accept:
         config.option.dist = "no"
 
     @pytest.hookimpl(tryfirst=True)
-    def pytest_runtestloop(self, session: pytest.Session) -> bool | None:
+    def pytest_collection(self, session: pytest.Session) -> bool:
+        """Leave pytest's own search for files out."""
+        session.testscollected = len(self.notebooks)
+        return True
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtestloop(self, session: pytest.Session) -> bool:
         """Go through the notebooks, in order."""
-        if session.testsfailed:  # while they were collected: pytest says it
-            return None
-        self.done = []
-        files: Any = dict.fromkeys(item.parent for item in session.items)
-        for file in [each for each in files if hasattr(each, "stopped")]:
-            name = report.short(session.config.rootpath, file.path)
+        self.done, config = [], session.config
+        pages = config.rootpath / config.getini("nbsight_folder")
+        # Made now, because a notebook may list what files there are.
+        with contextlib.suppress(OSError):
+            pages.mkdir(parents=True, exist_ok=True)
+        for path in self.notebooks:
+            name, well = report.short(config.rootpath, path), False
             try:
-                result, well = self.notebook(file, name), True
+                file: Any = NotebookFile.from_parent(session, path=path)
+                file.ihook.pytest_collectstart(collector=file)
+                self.say(f"{name}: {self.notebook(file, name)}")
+                well = True
             except Left as why:
-                result, well = str(why), False
-            self.say(f"{name}: {result}")
+                self.say(f"{name}: {why}")
+            except (fix.Unfit, OSError) as error:
+                print(f"{name}: {error}", file=sys.stderr)
             self.done.append(well)
         return True
 
@@ -90,103 +107,167 @@ class Accept:
         Raises:
             Left: it is not as it should be.
         """
-        if why := self.store.objection(file.path):
-            raise Left(f"refused\n  {why}")
-        if file.broken:
-            print(f"{name}: {file.broken}", file=sys.stderr)
-            raise Left("refused")
+        text, mended = fix.mended(file.path)
         before = file.path.read_bytes()
+        if mended:
+            self.say(f"{name}: {'; '.join(mended)}")
+        if self.only_show:
+            return self.differences(file, text, bool(mended))
+        why = self.store.objection(file.path) or fix.unwritable(file.path)
+        if why:
+            raise Left(f"refused: {why}")
         self.say(f"{name}: executing")
-        file.setup()
-        found = verdict(file)
-        if not found:
+        first = executed(file, text)
+        while first.stopped:  # until all cells that shall raise are tagged so
+            new = draft(file, first, text)
+            text = self.tagged(text, wrong(file, first, new))
+            first = executed(file, text)
+        new = draft(file, first, text)
+        found, second = verdict(file, first, text), first
+        if not found and new.encode() == before:
             return "nothing differs"
-        text = draft(file, before.decode(), {item.index for item, _ in found})
-        if file.stopped:
-            wrong = [f for f in found if f[0].index == file.stopped.index]
-        else:
-            wrong = verdict(file, text)
-        if wrong:
-            self.say("\n".join(report.summary(*each) for each in wrong))
-            raise Left("refused, for it would not pass")
+        if found:
+            self.say(f"{name}: executing again, in another place")
+            first, second = self.again(file, first, new)
+            new = draft(file, first, text)
+            self.show(file, verdict(file, first, text))
+        while objections := [
+            *wrong(file, first, new),
+            *varying(file, first, second, new),
+        ]:
+            new = self.tagged(new, objections)
+        if not self.yes:
+            self.ask("Store the new outputs?", self.store.yes)
+        if file.path.read_bytes() != before:
+            raise Left("changed meanwhile, so it is left; start again")
+        self.store.write(file.path, new)
+        return "accepted"
+
+    def differences(self, file: Any, text: str, mended: bool) -> str:
+        """Execute and show what differs; say that nothing does.
+
+        Raises:
+            Left: something does.
+        """
+        found = verdict(file, executed(file, text), text)
+        self.show(file, found)
+        if mended:
+            raise Left("differs; nbsight fix mends its form")
+        if found:
+            raise Left("differs")
+        return "nothing differs"
+
+    def again(self, file: Any, first: Run, new: str) -> tuple[Run, Run]:
+        """Execute elsewhere; return the run to store and the one to compare.
+
+        If these two differ, a third one in the notebook's own place tells
+        whether it runs only there, or whether only its first run was another.
+        """
+        with another_place(file.config.rootpath, file.path.parent) as place:
+            second = executed(file, new, place, ELSEWHERE)
+        different = varying(file, first, second, new)
+        if not different:
+            return first, second
+        third = executed(file, new, None, {"PYTHONHASHSEED": "2"})
+        if third.stopped:
+            return first, third
+        if second.stopped:
+            self.say(f"it runs only in its own place:\n  {different[0].line}")
+            return first, third
+        return third, second
+
+    def show(self, file: Any, found: list[Any]) -> None:
+        """Say what differs, and where both runs are side by side."""
+        if not found:
+            return
         self.say("\n".join(report.summary(*each) for each in found))
         page = f"{file.path.with_suffix('')}-differs"
         self.say(
             f"different: {len(found)} of {len(file.items) - 1} cells; stored "
             f"and new side by side:\n  {report.page(page, found)}"
         )
-        if not self.yes:
-            self.ask()
-        if file.path.read_bytes() != before:
-            raise Left("changed meanwhile, so it is left; start again")
-        self.store.write(file.path, text)
-        return "accepted"
 
-    def ask(self) -> None:
-        """Ask whether to store; without a terminal the answer is no."""
+    def tagged(self, text: str, objections: list[Objection]) -> str:
+        """Say what is wrong; return the draft with the tags that settle it.
+
+        Raises:
+            Left: a person must decide.
+        """
+        self.say("\n".join(f"  {each.line}" for each in objections))
+        if not self.store.tags or not all(each.tag for each in objections):
+            raise Left("refused, for it would not pass")
+        if not self.tags:
+            self.ask("Give the cells these tags?", self.store.tags)
+        notebook = json.loads(text)
+        for index, _, tag in objections:
+            tags = notebook["cells"][index]["metadata"].setdefault("tags", [])
+            if tag in tags:
+                raise Left(f"refused, for it would not pass, tagged {tag}")
+            tags.append(tag)
+            if tag == "nbsight-stderr-ignore" and STDERR in tags:
+                tags.remove(STDERR)
+        return dumps(notebook, text)
+
+    def ask(self, question: str, option: str) -> None:
+        """Ask for a yes; without a terminal the answer is no."""
         if not sys.stdin.isatty():
             raise Left(
                 "left as it is, for there is no terminal to ask on; to accept "
-                f"this all the same, give {self.store.yes}"
+                f"this all the same, give {option}"
             )
-        self.say("Store the new outputs? [y/N] ", end="")
+        self.say(f"{question} [y/N] ", end="")
         if sys.stdin.readline().strip().lower() not in ("y", "yes"):
             raise Left("left as it is")
 
 
-def verdict(file: Any, draft: str | None = None) -> list[Any]:
-    """Return what the check says of a notebook that has been executed.
-
-    A draft is compared with that execution in the notebook's place. In pairs:
-    an item and the lines of what is wrong with it.
-    """
-    items = [item for item in file.collect(draft) if not item.skipped()]
-    found = [(item, item.faults()) for item in items]
-    return [pair for pair in found if pair[1]]
-
-
-def draft(file: Any, before: str, changed: set[int]) -> str:
-    """Return a notebook's text, of these cells with the new outputs."""
-    old, count = json.loads(before), 0
-    with warnings.catch_warnings(action="ignore"):  # the check tells
-        new = json.loads(nbformat.writes(file.new))
-    for index, cell in enumerate(old["cells"]):
+def draft(file: Any, run: Run, text: str) -> str:
+    """Return a notebook's text with the new outputs of cells that differ."""
+    changed = {item.index for item, _ in verdict(file, run, text)}
+    notebook, count = json.loads(text), 0
+    new = json.loads(nbformat.v4.writes(run.new))
+    pairs = list(zip(notebook["cells"], new["cells"], strict=True))
+    if changed:  # the states of widgets go together with all their views
+        notebook["metadata"].pop("widgets", None)
+        if states := new["metadata"].get("widgets"):
+            notebook["metadata"]["widgets"] = states
+        changed |= {i for i, (_, c) in enumerate(pairs) if WIDGET in f"{c}"}
+    for index, (cell, ran) in enumerate(pairs):
         if cell["cell_type"] != "code":
             continue
         if index in changed:
-            cell["outputs"] = new["cells"][index]["outputs"]
-        if new["cells"][index]["execution_count"] is not None:
-            cell["execution_count"] = count = count + 1
-        count = cell["execution_count"] or count  # where it was skipped
+            cell["outputs"] = ran["outputs"]
+        if "".join(ran["source"]).strip():  # else it was marked to be skipped
+            done = ran["execution_count"] is not None
+            cell["execution_count"] = count + 1 if done else None
+        count = cell["execution_count"] or count
         for output in cell["outputs"]:
             if "execution_count" in output:
                 output["execution_count"] = cell["execution_count"]
-    return dumps(old, before)
-
-
-def dumps(notebook: Any, like: str) -> str:
-    """Write a notebook from JSON in the form that a text has."""
-    indent = re.match(r"\{\s*\n([ \t]+)", like)
-    text = json.dumps(
-        notebook,
-        ensure_ascii=like.isascii() and "\\u" in like,
-        indent=indent and indent[1],
-    )
-    return text + like[len(like.rstrip()) :]
+    return dumps(notebook, text)
 
 
 def accept(
     notebooks: Iterable[str | Path],
     yes: bool = False,
     store: Store | None = None,
+    *,
+    tags: bool = False,
+    only_show: bool = False,
+    options: Iterable[str] = (),
 ) -> int:
-    """Do it; return the status to exit with. ``yes``: do not ask."""
-    doing, pytest_says = Accept(store or Store(), yes), io.StringIO()
+    """Do it; return the status to exit with.
+
+    ``yes``: do not ask whether to store; ``tags``: nor whether to tag cells;
+    ``only_show``: execute once and show what differs; ``options``: pytest's.
+    """
+    paths = list(fix.notebooks(notebooks))
+    doing, pytest_says = Accept(paths, store or Store()), io.StringIO()
+    doing.yes, doing.tags, doing.only_show = yes, tags, only_show
     # No assertions are rewritten: modules that are imported already cannot be,
     # and where warnings are errors, pytest would end with that.
-    options = ["--nbval", "--capture=no", "--assert=plain"]
+    own = ["--nbval", "--capture=no", "--assert=plain", *options]
     with contextlib.redirect_stdout(pytest_says):
-        status = pytest.main([*options, *map(str, notebooks)], [doing])
+        status = pytest.main([*own, *map(str, paths)], [doing])
     if status == pytest.ExitCode.INTERRUPTED and doing.done is not None:
         doing.say("\nstopped; what is written so far is whole")
     elif status or not doing.done:

@@ -19,6 +19,7 @@ for _marker, _effect in comment_markers.items():
         SWITCHES |= {_marker, _marker.lower().replace("_", "-")}
 STDERR = ("fail", "compare", "ignore")  # what to do with it
 TAG = "nbsight-stderr-"
+VARIES = "nbsight-varies"  # a cell whose outputs' kinds alone are compared
 
 
 class NotebookItem(IPyNbCell):  # type: ignore[misc]
@@ -187,6 +188,10 @@ class NotebookItem(IPyNbCell):  # type: ignore[misc]
             elif re.match("[ra]tol", tag):
                 words = "a tag states no tolerance such as rtol-1e-3"
                 return [f"{words}: {tag}"]
+        if VARIES in self.cell.metadata.get("tags", []):
+            kinds = [compare.kind(output) for output in stored]
+            if kinds == [compare.kind(output) for output in new]:
+                return []
         pair = [self.sanitize_outputs(each) for each in (stored, new)]
         runs = self.parent.nb, self.parent.new
         states = widgets.states(*(run.metadata for run in runs))

@@ -15,8 +15,9 @@ from nbclient.util import ensure_async
 
 from . import startup_code, stop
 
-# Set by users for their own sessions; would change what a notebook shows.
-UNSET = "MPLBACKEND", "PYTHONSTARTUP", "PYTHONWARNINGS"
+# Set by users for their own sessions, or by pytest, to which ipykernel leaves
+# what other processes print; would change what a notebook shows.
+UNSET = "MPLBACKEND", "PYTHONSTARTUP", "PYTHONWARNINGS", "PYTEST_CURRENT_TEST"
 ROOM = 100_000_000  # characters that a cell may put out
 
 
@@ -84,11 +85,18 @@ async def _describe_figures(client: Any) -> None:
             raise RuntimeError(f"nbsight cannot start: {reply}")
 
 
-def execute(notebook: Any, folder: Path | str, **options: Any) -> Any:
+def execute(
+    notebook: Any,
+    folder: Path | str,
+    env: dict[str, str] | None = None,
+    **options: Any,
+) -> Any:
     """Execute a notebook in place, in a folder, and return it.
 
     The options are nbclient's, such as ``timeout`` or ``kernel_name``. The
-    kernel gets an IPython profile and Matplotlib settings of its own.
+    kernel gets an IPython profile and Matplotlib settings of its own, and the
+    variables in ``env``. Python's hash seed is the same in all runs where
+    nothing else is said, so that sets do not change their order.
 
     Raises:
         CellFailed: an error, a time-out or a dead kernel stopped it.
@@ -134,9 +142,10 @@ def execute(notebook: Any, folder: Path | str, **options: Any) -> Any:
         with tempfile.TemporaryDirectory(prefix="nbsight") as profile:
             settings = Path(profile, "matplotlibrc")
             settings.touch()
-            env = {k: v for k, v in os.environ.items() if k not in UNSET}
-            env |= {"IPYTHONDIR": profile, "MATPLOTLIBRC": str(settings)}
-            stop.run(work(env))
+            whole = {"PYTHONHASHSEED": "0"}
+            whole |= {k: v for k, v in os.environ.items() if k not in UNSET}
+            whole |= {"IPYTHONDIR": profile, "MATPLOTLIBRC": str(settings)}
+            stop.run(work(whole | (env or {})))
     except Exception as raised:
         error = raised
         if client.kept > ROOM:

@@ -198,8 +198,13 @@ class NotebookFile(IPyNbFile):  # type: ignore[misc]
             self, name=name, cell_num=number, cell=cell, options=options
         )
 
-    def setup(self) -> None:
-        """Execute a copy of the notebook; what fails is kept for the items."""
+    def setup(
+        self, folder: Path | None = None, env: dict[str, str] | None = None
+    ) -> None:
+        """Execute a copy of the notebook; what fails is kept for the items.
+
+        In another folder than its own, or with more variables, if so said.
+        """
         options = self.config.option
         self.setup_sanitize_files()
         self.stopped = self.ended = None
@@ -231,7 +236,8 @@ class NotebookFile(IPyNbFile):  # type: ignore[misc]
             choices["kernel_name"] = options.nbval_kernel_name
         logging.disable()  # what stops a kernel is told by the items
         try:
-            execute.execute(self.new, self.path.parent, **choices)
+            folder = folder or self.path.parent
+            execute.execute(self.new, folder, env, **choices)
         except execute.CellFailed as stopped:
             self.ended = ends.end(stopped, self.items)
             self.stopped = None if self.ended else stopped
