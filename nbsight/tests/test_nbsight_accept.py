@@ -11,8 +11,8 @@ import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_notebook, new_output
 from nbsight.accept import accept
-from nbsight.compare import WIDGET
 from nbsight.execute import execute
+from nbsight.widgets import WIDGET
 
 from nbsight import MIME
 

@@ -8,9 +8,9 @@ import time
 import zlib
 
 import pytest
-from nbsight.compare import WIDGET, output_differences
+from nbsight.compare import output_differences
 from nbsight.drawn import figure_differences
-from nbsight.widgets import STATE, states
+from nbsight.widgets import STATE, WIDGET, states
 
 from nbsight import MIME, artists, packed
 

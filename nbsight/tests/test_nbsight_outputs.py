@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 from nbformat.v4 import new_output
-from nbsight.compare import WIDGET, output_differences
+from nbsight.compare import output_differences
 from nbsight.execute import joined
+from nbsight.widgets import WIDGET
 
 import nbsight
 

@@ -13,9 +13,9 @@ import sys
 import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_notebook, new_output
-from nbsight.compare import WIDGET, output_differences
+from nbsight.compare import output_differences
 from nbsight.execute import execute
-from nbsight.widgets import STATE, States, states
+from nbsight.widgets import STATE, WIDGET, States, states
 
 from nbsight import MIME
 

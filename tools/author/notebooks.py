@@ -8,7 +8,7 @@ from pathlib import Path
 
 import nbformat
 from nbformat import NotebookNode
-from nbsight.compare import WIDGET
+from nbsight.widgets import WIDGET
 
 from tools.author import trust
 

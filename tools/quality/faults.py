@@ -29,6 +29,7 @@ from typing import Any
 import nbformat
 from nbformat import NotebookNode
 from nbsight.execute import CellFailed, execute
+from nbsight.widgets import WIDGET
 
 from nbsight import MIME, artists, compare
 from tools.author import check, sources
@@ -256,7 +257,7 @@ def visible(notebook: NotebookNode) -> list[tuple[str, dict[str, Any]]]:
     """
     seen = []
     for out in outputs(notebook.cells):
-        data = {**out.get("data", {}), MIME: "", compare.WIDGET: ""}
+        data = {**out.get("data", {}), MIME: "", WIDGET: ""}
         svg = INNER_NAME.sub("", data.get(SVG, ""))
         seen.append((out.get("text"), data | {SVG: DECIMALS.sub(r"\1", svg)}))
     return seen

@@ -19,7 +19,6 @@ import nbformat
 import pytest
 
 from . import fix, report
-from .compare import WIDGET
 from .fix import dumps
 from .plugin import NotebookFile
 from .varies import (
@@ -33,6 +32,7 @@ from .varies import (
     verdict,
     wrong,
 )
+from .widgets import WIDGET
 
 
 class Store:

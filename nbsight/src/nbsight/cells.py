@@ -11,7 +11,7 @@ from nbclient.exceptions import CellExecutionError
 from nbval.plugin import IPyNbCell, comment_markers
 
 from . import compare, ends, execute, masks, places, report, widgets
-from .texts import Tolerance, say
+from .texts import ATOL, Tolerance, say
 
 SWITCHES = {"skip-execution"}  # tags and comments that switch the check off
 for _marker, _effect in comment_markers.items():
@@ -176,18 +176,20 @@ class NotebookItem(IPyNbCell):  # type: ignore[misc]
         return lines
 
     def _differences(self, stored: Any, new: Any) -> list[str]:
-        tolerance = Tolerance(
-            rtol=float(self.config.getini("nbsight_rtol")),
-            atol=float(self.config.getini("nbsight_atol")),
-        )
+        stated = {
+            name: float(self.config.getini(f"nbsight_{name}"))
+            for name in ("rtol", "atol")
+        }
+        absolute = stated["atol"] != ATOL  # for small numbers, too
         for tag in self.cell.metadata.get("tags", []):
             match = re.fullmatch(r"([ra]tol)-(\d+\.?\d*([eE][+-]?\d+)?)", tag)
             if match:
-                stated = {match[1]: float(match[2])}
-                tolerance = tolerance._replace(tagged=True, **stated)
+                stated[match[1]] = float(match[2])
+                absolute = absolute or match[1] == "atol"
             elif re.match("[ra]tol", tag):
                 words = "a tag states no tolerance such as rtol-1e-3"
                 return [f"{words}: {tag}"]
+        tolerance = Tolerance(stated["rtol"], stated["atol"], absolute)
         if VARIES in self.cell.metadata.get("tags", []):
             kinds = [compare.kind(output) for output in stored]
             if kinds == [compare.kind(output) for output in new]:

@@ -18,7 +18,8 @@ import nbformat
 from jupyter_client.kernelspec import KernelSpecManager
 
 from . import MIME, artists, masks
-from .compare import WIDGET, kind
+from .compare import kind
+from .widgets import WIDGET
 
 # Another hash seed, and a clock that shows another minute, hour and day.
 ELSEWHERE = {"PYTHONHASHSEED": "1", "TZ": "NBS-23:17"}
