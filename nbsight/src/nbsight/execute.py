@@ -132,11 +132,11 @@ def execute(
                 atexit.unregister(client._cleanup_kernel)
                 if client.km and client.km.has_kernel:
                     await ensure_async(client.km.shutdown_kernel(now=True))
-            if manager:  # the first is closed
-                client.km = type(manager)(
-                    kernel_name=manager.kernel_name,
-                    kernel_spec_manager=manager.kernel_spec_manager,
-                )
+            client.kc = None  # with new ones, for these are closed
+            client.km = manager and type(manager)(
+                kernel_name=manager.kernel_name,
+                kernel_spec_manager=manager.kernel_spec_manager,
+            )
 
     try:
         with tempfile.TemporaryDirectory(prefix="nbsight") as profile:
