@@ -108,6 +108,8 @@ FRAME = """<div>
 </table>
 <p>2 rows and 2 columns</p>
 </div>"""
+COLUMN = """<table><tr><th>price</th></tr><tr><td>1.0e+03</td></tr>
+<tr><td>1.1e-13</td></tr></table>"""
 LEVELS = """<table><thead><tr><th></th><th colspan=2>both</th></tr>
 <tr><th></th><th>a</th><th>b</th></tr>
 <tr><th>at</th><th>price</th><th>price</th></tr></thead>
@@ -147,6 +149,7 @@ STYLED = """<style type="text/css">
         ("text/html", PLOTLY_HTML, {"1e-17": "-3e-17"}),
         ("text/html", ALTAIR_HTML, {"1e-17": "-3e-17"}),
         ("text/html", FRAME, {"1.000000e-17": "3.000000e-17"}),
+        ("text/html", COLUMN, {"1.1e-13": "-2.0e-13"}),
         (
             "text/html",
             PLOTLY_HTML,

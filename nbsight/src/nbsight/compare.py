@@ -12,7 +12,8 @@ from .markup import markup_differences, script_differences
 from .names import same_names, same_names_in_json
 from .texts import DEFAULT, NOTHING, Tolerance, changed, text_differences
 from .tree import MALFORMED, plain_leaf, tree_differences
-from .widgets import WIDGET, States, view_differences
+from .widgets import WIDGET as WIDGET  # others take it from here
+from .widgets import States, view_differences
 
 # Where an object lies in memory; nobody reads it where something is shown.
 ADDRESS = re.compile(r"(?<= at )0x[0-9a-fA-F]+")
