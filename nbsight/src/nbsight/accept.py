@@ -145,7 +145,8 @@ def verdict(file: Any, draft: str | None = None) -> list[Any]:
 def draft(file: Any, before: str, changed: set[int]) -> str:
     """Return a notebook's text, of these cells with the new outputs."""
     old, count = json.loads(before), 0
-    with warnings.catch_warnings(action="ignore"):  # the check tells
+    with warnings.catch_warnings():  # the check tells
+        warnings.simplefilter("ignore")
         new = json.loads(nbformat.writes(file.new))
     for index, cell in enumerate(old["cells"]):
         if cell["cell_type"] != "code":

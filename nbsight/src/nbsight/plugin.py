@@ -108,7 +108,8 @@ class NotebookFile(IPyNbFile):  # type: ignore[misc]
         The text is what stands in the file, or a draft of what shall.
         """
         try:
-            with warnings.catch_warnings(action="ignore"):  # ids: see below
+            with warnings.catch_warnings():  # ids: see below
+                warnings.simplefilter("ignore")
                 text = text or self.path.read_text("utf-8")
                 self.nb = nbformat.reads(text, as_version=4)
                 cells = json.loads(text).get("cells", [])
@@ -132,7 +133,8 @@ class NotebookFile(IPyNbFile):  # type: ignore[misc]
     def _item(self, name: str, number: int, cell: Any = None) -> Any:
         options: dict[str, bool] = defaultdict(bool, check=True)
         if cell:
-            with warnings.catch_warnings(action="ignore"):  # contradictions
+            with warnings.catch_warnings():  # contradictions
+                warnings.simplefilter("ignore")
                 options.update(find_metadata_tags(cell.metadata))
                 options.update(find_comment_markers(cell.source))
         return NotebookItem.from_parent(
