@@ -74,7 +74,7 @@ def pytest_sessionstart(session: pytest.Session) -> None:
 class AtOnce:
     """Shows the first failure of each notebook when it is reported."""
 
-    def __init__(self, terminal: pytest.TerminalReporter) -> None:
+    def __init__(self, terminal: "pytest.TerminalReporter") -> None:
         """Take what writes pytest's report."""
         self.terminal, self.shown = terminal, set[str]()
 
