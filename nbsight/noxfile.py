@@ -6,6 +6,7 @@ pyproject.toml allows (where there are wheels of them) and with the newest.
 """
 
 import functools
+import tempfile
 from pathlib import Path
 
 import nox
@@ -50,10 +51,10 @@ def alone(session: nox.Session) -> None:
     """Use it, and its types, where nothing else is installed."""
     client = Path("tests/client.py").absolute()
     install(session, f"{wheel()}", "mypy")
-    session.chdir(session.create_tmp())
-    session.run("python", f"{client}")
-    session.run("nbsight", "fix", "client.ipynb")
-    session.run("nbsight", "diff", "client.ipynb")
-    session.run("nbsight", "accept", "client.ipynb")
-    session.run("pytest", "--nbval", "client.ipynb")
-    session.run("mypy", "--strict", f"{client}")
+    with tempfile.TemporaryDirectory() as folder, session.chdir(folder):
+        session.run("python", f"{client}")
+        session.run("nbsight", "fix", "client.ipynb")
+        session.run("nbsight", "diff", "client.ipynb")
+        session.run("nbsight", "accept", "client.ipynb")
+        session.run("pytest", "--nbval", "client.ipynb")
+        session.run("mypy", "--strict", f"{client}")
