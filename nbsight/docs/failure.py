@@ -52,7 +52,11 @@ def picture(page: Path, to: Path) -> None:
     """Take a picture of a page."""
     options = ["--headless", "--no-sandbox", "--hide-scrollbars"]
     options += ["--window-size=1000,820", f"--screenshot={to.absolute()}"]
-    subprocess.run(["chromium", *options, page.as_uri()], check=True)
+    subprocess.run(
+        ["chromium", *options, page.as_uri()],
+        check=True,
+        stderr=subprocess.DEVNULL,
+    )
 
 
 if __name__ == "__main__":
