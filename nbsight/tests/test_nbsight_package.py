@@ -59,6 +59,13 @@ def test_the_package_requires_what_it_imports():
     assert {name.replace("_", "-") for name in others} <= required
 
 
+def test_the_changelog_begins_with_this_version():
+    project = (ROOT / "pyproject.toml").read_text("utf-8")
+    version = re.search(r'(?m)^version = "(.*)"', project)[1]
+    changes = (ROOT / "CHANGELOG.md").read_text("utf-8")
+    assert re.search(r"(?m)^## \[(.*?)\]", changes)[1] == version
+
+
 def test_readme_names_every_option_and_mask():
     class Parser:
         def __init__(self):
