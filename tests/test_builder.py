@@ -10,11 +10,11 @@ from pathlib import Path
 import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_notebook, new_output
-from nbsight.widgets import WIDGET
 
 from tests.test_trust import commit, trusted
 from tools.author import build, check, house_rules, notebooks, sources
 from tools.author.generated import Generated
+from tools.author.notebooks import WIDGET
 from tools.frameworks import FRAMEWORKS, chosen
 
 

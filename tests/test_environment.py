@@ -182,3 +182,21 @@ def test_make_shows_a_short_list_of_goals_and_workflows_use_only_these():
 def test_ci_runs_each_framework_alone(workflow, job):
     matrix = WORKFLOWS[workflow]["jobs"][job]["strategy"]["matrix"]
     assert matrix["framework"] == EVERY
+
+
+def test_ci_runs_the_check_on_every_python_that_it_supports():
+    steps = WORKFLOWS["test"]["jobs"]["nbsight"]["steps"]
+    (pythons,) = (
+        step["with"]["python-version"].split()
+        for step in steps
+        if "python-version" in step.get("with", {})
+    )
+    claimed = re.findall(r":: (3\.\d+)", " ".join(PROJECTS[1]["classifiers"]))
+    assert pythons == claimed
+    assert PROJECTS[1]["requires-python"] == f">={claimed[0]}"
+    assert any(step.get("run", "").startswith("nox") for step in steps)
+
+
+def test_the_check_carries_the_licence_of_this_repository():
+    ours, its = (ROOT / path / "LICENSE" for path in (".", "nbsight"))
+    assert ours.read_bytes() == its.read_bytes()

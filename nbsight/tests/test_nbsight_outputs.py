@@ -1,20 +1,10 @@
 """Numbers in texts and JSON, and what else is an output."""
 
-import re
-import sys
-import tomllib
-from pathlib import Path
-
 import pytest
 from nbformat.v4 import new_output
 from nbsight.compare import output_differences
 from nbsight.execute import joined
 from nbsight.widgets import WIDGET
-
-import nbsight
-
-STANDARD = sys.stdlib_module_names
-HERE = Path(__file__).parents[1]
 
 
 def differences(*pair):
@@ -85,21 +75,6 @@ def test_a_stream_is_compared_as_it_looks():
     )
     assert output_differences(joined(pieces), whole) == []
     assert output_differences(joined(pieces[:2]), whole)
-
-
-def test_the_package_requires_what_it_imports():
-    project = tomllib.loads((HERE / "pyproject.toml").read_text())["project"]
-    required = [re.split("[>=]", each)[0] for each in project["dependencies"]]
-    imported = {
-        name
-        for path in Path(nbsight.__file__).parent.glob("*.py")
-        if path.name != "figure.py"  # is handed to the kernel as text
-        for name in re.findall(
-            r"(?m)^(?:from|import) ([a-z]\w+)", path.read_text()
-        )
-    }
-    ours = {name.replace("_", "-") for name in imported - STANDARD}
-    assert ours and ours <= set(required)
 
 
 @pytest.mark.parametrize("value", [float("inf"), float("nan")])

@@ -8,10 +8,11 @@ from pathlib import Path
 
 import nbformat
 from nbformat import NotebookNode
-from nbsight.widgets import WIDGET
 
 from tools.author import trust
 
+# A handle into a living kernel: nothing that a reader of a file could see.
+WIDGET = "application/vnd.jupyter.widget-view+json"
 BY_HAND = """\
 {path}: changed by hand, so it is left as it is.
   to keep the change: put it into {source}

@@ -1,8 +1,14 @@
 """Notebook outputs compared as numbers, figures by what they show.
 
-The package stands alone: a pytest plugin on top of nbval (``plugin``), the
-comparison (``compare``), what a figure shows (``figure``) and the execution
-of a notebook (``execute``). README.md is its documentation.
+A pytest plugin on top of nbval, and the command ``nbsight``; README.md is
+their documentation. From Python, what other projects may use is
+
+- ``execute.execute`` and ``execute.CellFailed``: execute a notebook;
+- ``compare.output_differences``: compare the outputs of a cell;
+- ``accept.accept`` and ``accept.Store``: store what notebooks give now;
+- ``artists``, ``startup_code`` and ``MIME``: the data that figures carry.
+
+All else may change with any release.
 """
 
 import base64

@@ -18,7 +18,7 @@ NAMED = 10  # notebooks in one line
 class Terminal:
     """Listens to the reports of all notebooks, from workers too."""
 
-    def __init__(self, terminal: pytest.TerminalReporter) -> None:
+    def __init__(self, terminal: "pytest.TerminalReporter") -> None:
         """Take what writes pytest's report."""
         self.terminal, self.shown = terminal, set[str]()
         self.waiting: dict[str, None] = {}  # ids of items, in order
