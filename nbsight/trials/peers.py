@@ -1,0 +1,220 @@
+"""The same faults and surroundings before nbsight and other checks.
+
+Each check first records the notebooks in its own way. A fault is caught if
+its notebook is red. An alarm is false if a notebook is red that has only noise
+in it, or other surroundings. Where a notebook is red even where it was
+recorded, with nothing changed, no fault in it counts.
+"""
+
+import datetime
+import json
+import platform
+import re
+import shutil
+import time
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from trials.faults import (
+    FAMILIES,
+    NOISE,
+    SETTINGS,
+    SURROUNDINGS,
+    Fault,
+    faults,
+)
+from trials.runs import FOLDER, TREE, environment, run
+
+PAGE = TREE / "docs" / "peers.md"
+HEAD = """# Beside other checks
+
+The faults of `trials/faults.py` are planted, one at a time, in small notebooks
+that each check has recorded in its own way (nbval: `jupyter execute`;
+pytest-notebook: `--nb-force-regen`; nbsight: `accept --yes`, with
+`{masks}`; nbmake stores nothing); all
+else is as it comes. A fault is caught if its notebook is red; but where that
+is red with nothing changed, it is "red anyway" and not counted as caught.
+Then come noise and surroundings, where each red notebook is a false alarm.
+
+{date}, Python {python}: {versions}.
+`python -m trials peers`, run in `nbsight/`, installs all and writes this page.
+
+"""
+
+
+class Peer(NamedTuple):
+    """A check: how it is installed, records a notebook and compares it."""
+
+    packages: list[str]
+    record: list[str]  # a module's command line; empty: it stores nothing
+    check: str  # option of pytest
+    settings: str = ""  # in pytest.ini
+
+
+PEERS = {
+    "nbval": Peer(
+        ["nbval", "nbclient"],
+        ["jupyter", "execute", "--inplace"],
+        "--nbval",
+    ),
+    "nbmake": Peer(["nbmake"], [], "--nbmake"),
+    "pytest-notebook": Peer(
+        ["pytest-notebook"],
+        ["pytest", "--nb-test-files", "--nb-force-regen"],
+        "--nb-test-files",
+    ),
+    "nbsight": Peer(
+        [f"{TREE}"],
+        ["nbsight", "accept", "--yes"],
+        "--nbval",
+        "nbsight_masks = html-ids uuids addresses",
+    ),
+}
+
+
+class Trial:
+    """One check before the faults."""
+
+    def __init__(self, name: str, planted: list[Fault]) -> None:
+        """Install the check, let it record the notebooks and check them."""
+        self.peer, self.planted = PEERS[name], planted
+        self.python = environment(name, *self.peer.packages)
+        self.folder = FOLDER / "peers" / name
+        shutil.rmtree(self.folder, ignore_errors=True)
+        self.folder.mkdir(parents=True)
+        ini = f"[pytest]\n{self.peer.settings}\n"
+        (self.folder / "pytest.ini").write_text(ini)
+        # Of each code, one notebook.
+        self.names = {f.code: f"n{i}" for i, f in enumerate(planted)}
+        for fault in planted:
+            self.write("clean", self.names[fault.code], fault.before())
+        if self.peer.record:
+            self.run(self.peer.record, "clean")
+        start = time.monotonic()
+        self.usual = self.red("clean")
+        self.seconds = (time.monotonic() - start) / len(self.names)
+
+    def write(self, folder: str, name: str, notebook: Any) -> None:
+        """Write a notebook."""
+        path = self.folder / folder / f"{name}.ipynb"
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(json.dumps(notebook))
+
+    def run(self, command: list[str], folder: str, **changes: str) -> str:
+        """Run a module for a folder's notebooks, on two workers."""
+        paths = sorted((self.folder / folder).glob("*.ipynb"))
+
+        def some(paths: list[Path]) -> str:
+            whole = [self.python, "-m", *command, *paths]
+            return run(whole, self.folder, **changes)[1] if paths else ""
+
+        with ThreadPoolExecutor(2) as pool:
+            return "\n".join(pool.map(some, [paths[::2], paths[1::2]]))
+
+    def red(self, folder: str, **changes: str) -> set[str]:
+        """Return the names of a folder's notebooks that are red."""
+        options = ["-q", "-rfE", "--tb=no", "-p", "no:cacheprovider"]
+        command = ["pytest", self.peer.check, *options]
+        said = self.run(command, folder, **changes)
+        if not re.search(r"\d (passed|failed)", said):
+            raise RuntimeError(f"no result:\n{said[-3000:]}")
+        found = re.findall(r"(?m)^(?:FAILED|ERROR) \S*\b(\w+)\.ipynb", said)
+        return set(found)
+
+    def seen(self) -> list[bool | None]:
+        """Return of each fault if it is seen; None where it cannot count."""
+        for number, fault in enumerate(self.planted):
+            path = self.folder / "clean" / f"{self.names[fault.code]}.ipynb"
+            changed = json.loads(path.read_text())
+            changed["cells"][1]["source"] = fault.changed
+            self.write("faults", f"f{number}", changed)
+        red = self.red("faults")
+        return [
+            None if self.names[fault.code] in self.usual else f"f{i}" in red
+            for i, fault in enumerate(self.planted)
+        ]
+
+    def alarms(self, settings: dict[str, str]) -> str:
+        """Say how many are red of each family's first three notebooks."""
+        chosen = [c for _, codes in FAMILIES.values() for c in [*codes][:3]]
+        names = {self.names[code] for code in chosen if code in self.names}
+        names -= self.usual
+        shutil.rmtree(self.folder / "other", ignore_errors=True)
+        for name in names:
+            path = self.folder / "clean" / f"{name}.ipynb"
+            self.write("other", name, json.loads(path.read_text()))
+        home = FOLDER / "other home"
+        for file, text in SETTINGS.items():
+            (home / file).parent.mkdir(parents=True, exist_ok=True)
+            (home / file).write_text(text)
+        changes = {k: v.format(home=home) for k, v in settings.items()}
+        fonts = [self.python, "-c", "import matplotlib.pyplot"]
+        run(fonts, self.folder, **changes)  # makes a new user's list
+        return f"{len(self.red('other', **changes))} of {len(names)}"
+
+
+def counted(seen: list[bool | None]) -> str:
+    """Return how many faults were seen, as it stands in the table."""
+    number = Counter(seen)
+    anyway = f" ({number[None]} red anyway)" if number[None] else ""
+    return f"{number[True]} of {len(seen)}{anyway}"
+
+
+def column(name: str, planted: list[Fault]) -> tuple[dict[str, str], bool]:
+    """Try a check; return its column of the table, and if it is perfect."""
+    trial = Trial(name, planted)
+    pairs = list(zip(planted, trial.seen(), strict=True))
+    for fault, seen in pairs:
+        if seen is not (fault.family in FAMILIES):
+            words = {True: "false alarm", False: "missed", None: "red anyway"}
+            what = f"{fault.what!r} in {fault.code!r}"
+            print(f"{name}: {words[seen]}: {fault.family}: {what}", flush=True)
+    cells = {
+        family: counted([seen for f, seen in pairs if f.family == family])
+        for family in dict.fromkeys(fault.family for fault in planted)
+    }
+    for words, settings in SURROUNDINGS.items():
+        cells[words] = trial.alarms(settings)
+    perfect = all(seen is (fault.family in FAMILIES) for fault, seen in pairs)
+    perfect &= all(cells[words][:2] == "0 " for words in SURROUNDINGS)
+    cells["seconds a notebook"] = f"{trial.seconds:.1f}"
+    return cells, perfect
+
+
+def version(name: str) -> str:
+    """Return a check's name with its version."""
+    python = FOLDER / "environments" / name / "bin" / "python"
+    code = f"import importlib.metadata as m; print(m.version({name!r}))"
+    return f"{name} {run([python, '-c', code], FOLDER)[1].strip()}"
+
+
+def compare_all(sample: int | None) -> bool:
+    """Print the table, and write the page if all faults were planted.
+
+    Returns:
+        Whether nbsight missed something or cried wolf.
+    """
+    planted, taken = list[Fault](), Counter[str]()
+    for fault in faults(FAMILIES | NOISE):
+        taken[fault.family] += 1
+        if sample is None or taken[fault.family] <= sample:
+            planted.append(fault)
+    columns, perfect = {}, False
+    for name in PEERS:  # nbsight is the last
+        columns[name], perfect = column(name, planted)
+    lines = [f"| | {' | '.join(columns)} |", f"|{' --- |' * 5}"]
+    for row in columns["nbsight"]:
+        cells = " | ".join(cells[row] for cells in columns.values())
+        lines.append(f"| {row} | {cells} |")
+    print("\n".join(lines))
+    if sample is None:
+        head = HEAD.format(
+            masks=PEERS["nbsight"].settings,
+            date=datetime.date.today(),
+            python=platform.python_version(),
+            versions=", ".join(map(version, PEERS)),
+        )
+        PAGE.write_text(head + "\n".join(lines) + "\n")
+    return not perfect
