@@ -31,7 +31,7 @@ def notebook(
     cells = []
     for number, source in enumerate(sources, 1):
         given = {"source": source} if isinstance(source, str) else source
-        cell = {"cell_type": "code", "metadata": {}}
+        cell: dict[str, Any] = {"cell_type": "code", "metadata": {}}
         cell |= {"id": f"cell-{number}"} if minor >= 5 else {}
         if given.get("cell_type", "code") == "code":
             cell |= {"execution_count": None, "outputs": []}
@@ -55,24 +55,24 @@ def environment(name: str, *packages: str) -> Path:
         ["-c", R_KERNEL],
         ["-c", "import matplotlib.pyplot"],  # makes its list of fonts
     ):
-        status, said = run([python, *command], FOLDER)
+        status, said = run(FOLDER, python, *command)
         if status:
             raise RuntimeError(f"{name} cannot be installed:\n{said}")
     return python
 
 
 def run(
-    command: Sequence[str | Path], folder: Path, **changes: str
+    folder: Path, python: Path, *arguments: str | Path, **changes: str
 ) -> tuple[int, str]:
-    """Run a command in a folder; return its status and what it printed."""
+    """Run Python in a folder; return its status and what it printed."""
     home = FOLDER / "home"
     home.mkdir(parents=True, exist_ok=True)
     env = {k: v for k, v in os.environ.items() if k not in UNSET}
     env |= {"HOME": f"{home}", "JUPYTER_PREFER_ENV_PATH": "1"}
     env |= {"OMP_NUM_THREADS": "1", **changes}
-    env["PATH"] = f"{Path(command[0]).parent}{os.pathsep}{env['PATH']}"
+    env["PATH"] = f"{python.parent}{os.pathsep}{env['PATH']}"
     answer = subprocess.run(
-        command,
+        [python, *arguments],
         cwd=folder,
         env=env,
         stdin=subprocess.DEVNULL,

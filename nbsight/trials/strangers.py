@@ -113,9 +113,17 @@ CELLS: dict[str, Source] = {
     },
     "a raw cell": {"cell_type": "raw", "source": ["---\n", "a: 1\n"]},
 }
-SHEET_CELL = {"cell_type": "code", "language": "python", "input": ["1 + 1"]}
+SHEET_CELL: dict[str, Any] = {
+    "cell_type": "code",
+    "language": "python",
+    "input": ["1 + 1"],
+}
 SHEET_CELL |= {"metadata": {}, "outputs": [RESULT], "prompt_number": 1}
-SHEETS = {"nbformat": 3, "nbformat_minor": 0, "metadata": {"name": "old"}}
+SHEETS: dict[str, Any] = {
+    "nbformat": 3,
+    "nbformat_minor": 0,
+    "metadata": {"name": "old"},
+}
 SHEETS |= {"worksheets": [{"metadata": {}, "cells": [SHEET_CELL]}]}
 # Of each kind, the notebook; the last of them are special in their form.
 NOTEBOOKS = {kind: notebook([source, "2"]) for kind, source in CELLS.items()}
@@ -192,13 +200,13 @@ def judge(python: Path, folder: Path, kind: str) -> Row:
     """Accept a notebook, with remedies if there must be, and check it."""
     home = folder / re.sub(r"\W+", "-", kind).strip("-")
     path, remedies = write(kind, home), list[str]()
-    nbsight = [python, "-m", "nbsight"]
     while True:
         (home / "pytest.ini").write_text(configuration(remedies))
         if "nbsight fix" in remedies:
-            run([*nbsight, "fix", path], home)
-        tags = ["--tags"] if "--tags" in remedies else []
-        status, said = run([*nbsight, "accept", "--yes", *tags, path], home)
+            run(home, python, "-m", "nbsight", "fix", path)
+        accept = ["nbsight", "accept", "--yes"]
+        accept += ["--tags"] if "--tags" in remedies else []
+        status, said = run(home, python, "-m", *accept, path)
         new = [name for name in proposed(said) if name not in remedies]
         if not status or not new:
             break
@@ -209,32 +217,15 @@ def judge(python: Path, folder: Path, kind: str) -> Row:
     for changes in AGAIN:
         if changes is AGAIN[-1]:
             home = shutil.copytree(home, folder / "elsewhere" / home.name)
-        command = [python, "-m", "pytest", "--nbval", "-q"]
-        status, said = run(command, home, **changes)
+        command = "-m", "pytest", "--nbval", "-q"
+        status, said = run(home, python, *command, **changes)
         green.append(not status)
         why = why or (reason(said) if status else "")
     return Row(kind, True, remedies, green, why)
 
 
-def report(rows: list[Row]) -> str:
-    """Return a table, and the shares of all."""
-    lines = ["kind | accepted | remedies | green, three times | why not"]
-    for row in rows:
-        accepted = "yes" if row.accepted else "no"
-        green = " ".join("yes" if each else "NO" for each in row.green)
-        columns = row.kind, accepted, ", ".join(row.remedies), green, row.said
-        lines.append(" | ".join(columns))
-    accepted = [row for row in rows if row.accepted]
-    shares = {"accepted at first": sum(not r.remedies for r in accepted)}
-    shares["accepted after remedies"] = len(accepted)
-    for i in range(len(AGAIN)):
-        shares[f"green in run {i + 1}"] = sum(r.green[i] for r in accepted)
-    lines += [f"{name}: {n} of {len(rows)}" for name, n in shares.items()]
-    return "\n".join(lines)
-
-
 def judge_all(kinds: list[str]) -> bool:
-    """Print the table; tell whether nbsight falls short of what it promises.
+    """Print a table; tell whether nbsight falls short of what it promises.
 
     Nine in ten can be accepted, and none that was accepted fails later.
     """
@@ -242,9 +233,20 @@ def judge_all(kinds: list[str]) -> bool:
     python = environment("strangers", f"{TREE}")
     folder = FOLDER / "strangers"
     shutil.rmtree(folder, ignore_errors=True)
+    accepted, count = list[Row](), len(chosen)
+    print("kind | accepted | remedies | checked three times | why not")
     with ThreadPoolExecutor(2) as pool:
-        rows = list(pool.map(partial(judge, python, folder), chosen))
-    print(report(rows))
-    accepted = [row for row in rows if row.accepted]
-    green = all(all(row.green) for row in accepted)
-    return not green or len(accepted) < 0.9 * len(rows)
+        for row in pool.map(partial(judge, python, folder), chosen):
+            word = "yes" if row.accepted else "no"
+            green = " ".join("green" if each else "RED" for each in row.green)
+            columns = row.kind, word, ", ".join(row.remedies), green, row.said
+            print(" | ".join(columns), flush=True)
+            accepted += [row] if row.accepted else []
+    first = sum(not row.remedies for row in accepted)
+    print(f"accepted as they came: {first} of {count}")
+    print(f"accepted after the remedies: {len(accepted)} of {count}")
+    for i in range(len(AGAIN)):
+        n = sum(row.green[i] for row in accepted)
+        print(f"green in check {i + 1}: {n} of {len(accepted)}")
+    all_green = all(all(row.green) for row in accepted)
+    return not all_green or len(accepted) < 0.9 * count
