@@ -159,13 +159,16 @@ NOISE: dict[str, Family] = {
 }
 
 # Changes of the environment; {home} is of a user with settings of their own.
-SURROUNDINGS: dict[str, dict[str, str]] = {
-    "another folder": {},
-    "another hash seed": {"PYTHONHASHSEED": "4711"},
-    "another time zone": {"TZ": "Asia/Kathmandu"},
-    "two threads": {"OMP_NUM_THREADS": "2"},
-    "a wide terminal": {"COLUMNS": "200"},
-    "another language": {"LANG": "tr_TR.UTF-8", "LC_ALL": "tr_TR.UTF-8"},
+SURROUNDINGS = {
+    "another folder, time zone and hash seed": {
+        "TZ": "Asia/Kathmandu",
+        "PYTHONHASHSEED": "4711",
+    },
+    "two threads, a wide terminal, in Turkish": {
+        "OMP_NUM_THREADS": "2",
+        "COLUMNS": "200",
+        "LC_ALL": "tr_TR.UTF-8",
+    },
     "MPLBACKEND=agg": {"MPLBACKEND": "agg"},
     "another user": {"HOME": "{home}"},
 }

@@ -15,7 +15,7 @@ import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from trials.faults import (
     FAMILIES,
@@ -27,47 +27,22 @@ from trials.faults import (
 )
 from trials.runs import FOLDER, TREE, environment, run
 
-PAGE = TREE / "docs" / "peers.md"
-HEAD = """# Beside other checks
-
-The faults of `trials/faults.py` are planted, one at a time, in small notebooks
-that each check has recorded in its own way (nbval: `jupyter execute`;
-pytest-notebook: `--nb-force-regen`; nbsight: `accept --yes`, with
-`{masks}`; nbmake stores nothing); all
-else is as it comes. A fault is caught if its notebook is red; but where that
-is red with nothing changed, it is "red anyway" and not counted as caught.
-Then come noise and surroundings, where each red notebook is a false alarm.
-
-{date}, Python {python}: {versions}.
-`python -m trials peers`, run in `nbsight/`, installs all and writes this page.
-
-"""
-
-
-class Peer(NamedTuple):
-    """A check: how it is installed, records a notebook and compares it."""
-
-    packages: list[str]
-    record: list[str]  # a module's command line; empty: it stores nothing
-    check: str  # option of pytest
-    settings: str = ""  # in pytest.ini
-
-
+PAGE = TREE / "docs" / "peers.md"  # the table follows what is written there
+START = "<!-- python -m trials peers -->\n"
+# Of each check, what is installed; the module that records notebooks, if any;
+# pytest's option; and what stands in pytest.ini.
 PEERS = {
-    "nbval": Peer(
-        ["nbval", "nbclient"],
-        ["jupyter", "execute", "--inplace"],
-        "--nbval",
-    ),
-    "nbmake": Peer(["nbmake"], [], "--nbmake"),
-    "pytest-notebook": Peer(
-        ["pytest-notebook"],
-        ["pytest", "--nb-test-files", "--nb-force-regen"],
+    "nbval": ("nbval nbclient", "jupyter execute --inplace", "--nbval", ""),
+    "nbmake": ("nbmake", "", "--nbmake", ""),
+    "pytest-notebook": (
+        "pytest-notebook",
+        "pytest --nb-test-files --nb-force-regen",
         "--nb-test-files",
+        "",
     ),
-    "nbsight": Peer(
-        [f"{TREE}"],
-        ["nbsight", "accept", "--yes"],
+    "nbsight": (
+        f"{TREE}",
+        "nbsight accept --yes",
         "--nbval",
         "nbsight_masks = html-ids uuids addresses",
     ),
@@ -79,19 +54,19 @@ class Trial:
 
     def __init__(self, name: str, planted: list[Fault]) -> None:
         """Install the check, let it record the notebooks and check them."""
-        self.peer, self.planted = PEERS[name], planted
-        self.python = environment(name, *self.peer.packages)
+        packages, record, self.option, settings = PEERS[name]
+        self.planted = planted
+        self.python = environment(name, *packages.split())
         self.folder = FOLDER / "peers" / name
         shutil.rmtree(self.folder, ignore_errors=True)
         self.folder.mkdir(parents=True)
-        ini = f"[pytest]\n{self.peer.settings}\n"
-        (self.folder / "pytest.ini").write_text(ini)
+        (self.folder / "pytest.ini").write_text(f"[pytest]\n{settings}\n")
         # Of each code, one notebook.
         self.names = {f.code: f"n{i}" for i, f in enumerate(planted)}
         for fault in planted:
             self.write("clean", self.names[fault.code], fault.before())
-        if self.peer.record:
-            self.run(self.peer.record, "clean")
+        if record:
+            self.run(record.split(), "clean")
         start = time.monotonic()
         self.usual = self.red("clean")
         self.seconds = (time.monotonic() - start) / len(self.names)
@@ -123,7 +98,7 @@ class Trial:
     def red(self, folder: str, **changes: str) -> set[str]:
         """Return the names of a folder's notebooks that are red."""
         options = ["-q", "-rfE", "--tb=no", "-p", "no:cacheprovider"]
-        command = ["pytest", self.peer.check, *options]
+        command = ["pytest", self.option, *options]
         said = self.run(command, folder, **changes)
         if not re.search(r"\d (passed|failed)", said):
             raise RuntimeError(f"no result:\n{said[-3000:]}")
@@ -145,9 +120,9 @@ class Trial:
         ]
 
     def alarms(self, settings: dict[str, str]) -> str:
-        """Say how many are red of each family's first three notebooks."""
+        """Say how many are red of each family's first two notebooks."""
         shutil.rmtree(self.folder / "other", ignore_errors=True)
-        chosen = [c for _, codes in FAMILIES.values() for c in [*codes][:3]]
+        chosen = [c for _, codes in FAMILIES.values() for c in [*codes][:2]]
         known = [code for code in chosen if code in self.names]
         names = {self.names[c]: self.recorded(c) for c in known}
         for name in names.keys() & self.usual:
@@ -203,10 +178,8 @@ def compare_all(sample: int | None) -> None:
         lines.append(f"| {row} | {cells} |")
     print("\n".join(lines))
     if sample is None:
-        head = HEAD.format(
-            masks=PEERS["nbsight"].settings,
-            date=datetime.date.today(),
-            python=platform.python_version(),
-            versions=", ".join(map(version, PEERS)),
-        )
-        PAGE.write_text(head + "\n".join(lines) + "\n")
+        versions = ", ".join(map(version, PEERS))
+        today = f"{datetime.date.today()}, Python {platform.python_version()}"
+        table = "\n".join([f"{today}: {versions}.", "", *lines, ""])
+        written, _, _ = PAGE.read_text("utf-8").partition(START)
+        PAGE.write_text(written + START + table, "utf-8")
