@@ -109,7 +109,7 @@ class Trial:
         """Return what becomes of each fault."""
         for number, fault in enumerate(self.planted):
             changed = self.recorded(fault.code)
-            changed["cells"][1]["source"] = fault.changed
+            changed["cells"][0]["source"] = fault.changed
             self.write("faults", f"f{number}", changed)
         red = self.red("faults")
         return [
@@ -122,7 +122,7 @@ class Trial:
     def alarms(self, settings: dict[str, str]) -> str:
         """Say how many are red of each family's first two notebooks."""
         shutil.rmtree(self.folder / "other", ignore_errors=True)
-        chosen = [c for _, codes in FAMILIES.values() for c in [*codes][:2]]
+        chosen = [c for codes in FAMILIES.values() for c in [*codes][:2]]
         known = [code for code in chosen if code in self.names]
         names = {self.names[c]: self.recorded(c) for c in known}
         for name in names.keys() & self.usual:
