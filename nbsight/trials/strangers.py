@@ -190,10 +190,10 @@ def configuration(remedies: list[str]) -> str:
     return "\n".join(["[pytest]", *lines, f"nbsight_masks = {masks}\n"])
 
 
-def reason(said: str) -> str:
-    """Return in a line why a notebook was refused or is red."""
+def reason(said: str, which: int = 0) -> str:
+    """Return one of the lines that say why a notebook is refused or red."""
     lines = [line.strip() for line in said.splitlines() if line[:2] == "  "]
-    return (lines or said.strip().splitlines() or [""])[0][:99]
+    return (lines or said.strip().splitlines() or [""])[which][:99]
 
 
 def judge(python: Path, folder: Path, kind: str) -> Row:
@@ -212,7 +212,7 @@ def judge(python: Path, folder: Path, kind: str) -> Row:
             break
         remedies += new
     if status:
-        return Row(kind, False, remedies, [], reason(said))
+        return Row(kind, False, remedies, [], reason(said, -1))
     green, why = [], ""
     for changes in AGAIN:
         if changes is AGAIN[-1]:
