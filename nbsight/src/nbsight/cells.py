@@ -3,6 +3,7 @@
 import copy
 import re
 from collections import Counter
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -195,8 +196,10 @@ class NotebookItem(IPyNbCell):  # type: ignore[misc]
             if kinds == [compare.kind(output) for output in new]:
                 return []
         pair = [self.sanitize_outputs(each) for each in (stored, new)]
-        runs = self.parent.nb, self.parent.new
-        states = widgets.states(*(run.metadata for run in runs))
+        runs = self.parent.nb.metadata, self.parent.new.metadata
+        names = self.config.getini("nbsight_masks")
+        cover = partial(masks.masked_outputs, names=names)
+        states = widgets.states(*runs, cover)
         return compare.output_differences(pair[0], pair[1], tolerance, states)
 
     def _reason(self, error: Exception) -> list[str]:

@@ -9,6 +9,7 @@ from collections.abc import Collection
 from typing import Any
 
 from . import MIME
+from .widgets import WIDGET
 
 UUID = r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 CLOCK = r"\d{1,3}:\d\d:\d\d(?:[.,]\d{1,9})?(?:\ ?[AP]M)?"
@@ -48,7 +49,7 @@ MASKS = {
         rf"""
         # tqdm, IPython's %time and %timeit
         (?<=\[)\d{{1,4}}(?::\d\d){{1,2}}
-            (?:<(?:\?|\d{{1,4}}(?::\d\d){{1,2}}))?
+            (?:(?:<|&lt;)(?:\?|\d{{1,4}}(?::\d\d){{1,2}}))?
             ,\ {{1,9}}(?:\?|\d[\d.]{{0,12}})\w{{0,20}}/\w{{1,20}}
         | (?<![\w.,])\d[\d,]{{0,15}}\ loops?\ each
         | (?<![\w.])(?:\d{{1,4}}(?:d|h|min)\ ){{1,3}}\d{{1,2}}s(?!\w)
@@ -140,4 +141,4 @@ def masked_outputs(
 def _is_packed(key: str) -> bool:
     """Tell whether there is no text below a key, but packed data."""
     picture = key.startswith("image/") and not key.startswith("image/svg")
-    return picture or key in (MIME, "application/pdf", "bdata")
+    return picture or key in (MIME, WIDGET, "application/pdf", "bdata")

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
 
+from . import texts
 from .names import HASH
 from .packed import numbers
 from .texts import NOTHING, Tolerance, changed, first, text_differences
@@ -25,7 +26,7 @@ MALFORMED = (
 )
 # What adding up may leave of a zero, beside a number of order 1; a number
 # that stands alone is none if it is smaller still.
-NOISE, LEAST = 10 * 2.2e-16, 1e-18
+NOISE = 10 * 2.2e-16
 PLACE = 90  # characters of a place that are shown
 SHORT = 12  # lists whose items are shown, not only counted
 
@@ -146,15 +147,10 @@ def close(
         old, new = float(old), float(new)
     except OverflowError:
         return bool(old == new)
-    if not math.isfinite(old) or not math.isfinite(new):
-        return str(old) == str(new)  # infinity is near to all
-    size, small = max(abs(old), abs(new)), min(1.0, 10 * abs(old))
-    small = 1.0 if tolerance.tagged else small
-    allowed = tolerance.rtol * abs(old) + tolerance.atol * small
-    noise = LEAST <= size <= NOISE
-    if largest is not None:
-        noise = size <= NOISE * largest
-    return noise or bool(abs(old - new) <= allowed)
+    noise = NOISE * (largest or 0.0)
+    if max(abs(old), abs(new)) <= noise and math.isfinite(noise):
+        return True
+    return texts.close(old, new, tolerance)
 
 
 def flat(value: Any, place: str = "") -> Iterator[tuple[str, Any]]:
