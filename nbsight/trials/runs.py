@@ -21,6 +21,8 @@ if shutil.which("Rscript"):
 # Of whoever runs the trial; they must not reach the notebooks.
 UNSET = "PYTHONPATH", "MPLCONFIGDIR", "MPLBACKEND", "XDG_CONFIG_HOME"
 
+LONGEST = 1200  # seconds of one command
+
 Source = str | dict[str, Any]  # of a code cell, or fields of any cell
 
 
@@ -64,7 +66,11 @@ def environment(name: str, *packages: str) -> Path:
 def run(
     folder: Path, python: Path, *arguments: str | Path, **changes: str
 ) -> tuple[int, str]:
-    """Run Python in a folder; return its status and what it printed."""
+    """Run Python in a folder; return its status and what it printed.
+
+    Raises:
+        subprocess.TimeoutExpired: it did not end within LONGEST.
+    """
     home = FOLDER / "home"
     home.mkdir(parents=True, exist_ok=True)
     env = {k: v for k, v in os.environ.items() if k not in UNSET}
@@ -80,5 +86,6 @@ def run(
         stderr=subprocess.STDOUT,
         text=True,
         errors="replace",
+        timeout=LONGEST,
     )
     return answer.returncode, answer.stdout
