@@ -25,7 +25,9 @@ LOG = 1e-3  # of a number on a logarithmic axis
 LOOSE = {"near": 0.02, "box": 0.02, "shape": 0.05, "look": 0.04, "dims": 0.03}
 LOOSE |= dict.fromkeys(("color", "face", "faces", "edges"), 1.5 / 255)
 NAMED = re.compile(r"\.cmap: stored ")
-FOLLOWS = re.compile(r"\.(near|box|shape|dims|look|cap|join|cmap)\b")
+FOLLOWS = re.compile(
+    r"\.(near|box|shape|dims|look|cap|join|cmap|[xyz]lim|spines)\b"
+)
 
 LINE = 2**22  # characters of JSON about one artist; more are not looked at
 HEX = re.compile("#[0-9a-f]{6}([0-9a-f]{2})?")
