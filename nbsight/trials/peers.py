@@ -98,6 +98,8 @@ class Trial:
     def red(self, folder: str, **changes: str) -> set[str]:
         """Return the names of a folder's notebooks that are red."""
         options = ["-q", "-rfE", "--tb=no", "-p", "no:cacheprovider"]
+        if self.option == "--nbval":  # which would wait for half an hour
+            options += ["--nbval-cell-timeout=30"]
         command = ["pytest", self.option, *options]
         said = self.run(command, folder, **changes)
         if not re.search(r"\d (passed|failed)", said):
