@@ -94,7 +94,7 @@ FAMILIES: dict[str, Edits] = {
         " | train → valid | red → blue | 9] → 10] | lines → markers"
         " | 2, 3], y=[2, 4.5, 8] → 3, 2], y=[2, 8, 4.5]"
         " | fig.update → fig.data = []\nfig.update",
-        f"{ALTAIR}alt.renderers.enable('mimetype')\nchart": "4.5 → 4.501"
+        f"{SHOW}{ALTAIR}JSON(chart.to_dict())": "4.5 → 4.501"
         " | loss → cost | red → blue | 9] → 10] | mark_line → mark_point",
         f"{SHOW}{BOKEH}JSON(json_item(p))": "4.5 → 4.501 | loss → cost"
         " | red → blue | 9) → 10)",
