@@ -74,7 +74,8 @@ MENDED = {
     "long id": (v4(id="a" * 65), ["1 missing or invalid ids given"]),
     "number as id": (v4(id=7), ["1 missing or invalid ids given"]),
     "BOM": (BOM + json.dumps(v4()).encode(), ["byte order mark removed"]),
-    "stale": (v4(outputs=STALE), ["outputs of 1 cells that were never run"]),
+    "stale": (v4(outputs=STALE), ["outputs of cells never run removed (1)"]),
+    "odd count": (v4(execution_count="3"), ["odd counts removed (1)"]),
     "fields": (
         v4(outputs=None, prompt_number=1),
         ["added (outputs)", "removed (prompt_number)"],
@@ -117,6 +118,7 @@ def test_what_nbformat_wants_is_mended_and_said(case, tmp_path, capsys):
     assert paths[0].read_bytes() == after
 
 
+NUMBER = [{"output_type": "display_data", "data": 5, "metadata": {}}]
 UNFIT = {
     "no JSON": ("{", "no JSON"),
     "nothing": ("", "no JSON"),
@@ -130,8 +132,8 @@ UNFIT = {
     "from the future": ('{"nbformat": 99, "cells": []}', "99 is not known"),
     "no UTF-8": ("ä".encode("utf-16"), "save it as UTF-8"),
     "an output": (
-        json.dumps(v4(outputs=STALE, execution_count=1)),
-        "['cells'][0]['outputs'][0]['data'] None is not of type 'object'",
+        json.dumps(v4(outputs=NUMBER, execution_count=1)),
+        "['cells'][0]['outputs'][0]['data'] 5 is not of type 'object'",
     ),
 }
 

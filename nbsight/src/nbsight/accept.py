@@ -87,8 +87,11 @@ class Accept:
         # Made now, because a notebook may list what files there are.
         with contextlib.suppress(OSError):
             pages.mkdir(parents=True, exist_ok=True)
+            if cache := getattr(config, "cache", None):
+                cache.mkdir("nbsight")
         for path in self.notebooks:
-            name, well = report.short(config.rootpath, path), False
+            short = report.short(config.rootpath, path)
+            name, well = report.visible(f"{short}"), False
             try:
                 file: Any = NotebookFile.from_parent(session, path=path)
                 file.ihook.pytest_collectstart(collector=file)
@@ -96,12 +99,12 @@ class Accept:
                 well = True
             except Left as why:
                 self.say(f"{name}: {why}")
-            except (fix.Unfit, OSError) as error:
+            except (fix.Unfit, NotebookFile.CollectError, OSError) as error:
                 print(f"{name}: {error}", file=sys.stderr)
             self.done.append(well)
         return True
 
-    def notebook(self, file: Any, name: Path) -> str:
+    def notebook(self, file: Any, name: str) -> str:
         """Execute, show, ask and store one notebook; say what was done.
 
         Raises:
@@ -128,8 +131,7 @@ class Accept:
             return "nothing differs"
         if found:
             self.say(f"{name}: executing again, in another place")
-            first, second = self.again(file, first, new)
-            new = draft(file, first, text)
+            second = self.again(file, first, new)
             self.show(file, verdict(file, first, text))
         while objections := [
             *wrong(file, first, new),
@@ -157,24 +159,21 @@ class Accept:
             raise Left("differs")
         return "nothing differs"
 
-    def again(self, file: Any, first: Run, new: str) -> tuple[Run, Run]:
-        """Execute elsewhere; return the run to store and the one to compare.
+    def again(self, file: Any, first: Run, new: str) -> Run:
+        """Execute elsewhere; return the run to compare with the first.
 
-        If these two differ, a third one in the notebook's own place tells
-        whether it runs only there, or whether only its first run was another.
+        If that fails, another one in the notebook's own place tells whether
+        it runs only there.
         """
         with another_place(file.config.rootpath, file.path.parent) as place:
             second = executed(file, new, place, ELSEWHERE)
-        different = varying(file, first, second, new)
-        if not different:
-            return first, second
+        if not second.stopped:
+            return second
+        why = varying(file, first, second, new)
         third = executed(file, new, None, {"PYTHONHASHSEED": "2"})
-        if third.stopped:
-            return first, third
-        if second.stopped:
-            self.say(f"it runs only in its own place:\n  {different[0].line}")
-            return first, third
-        return third, second
+        if not third.stopped:
+            self.say(f"it runs only in its own place:\n  {why[0].line}")
+        return third
 
     def show(self, file: Any, found: list[Any]) -> None:
         """Say what differs, and where both runs are side by side."""
@@ -199,7 +198,7 @@ class Accept:
         if not self.tags:
             self.ask("Give the cells these tags?", self.store.tags)
         notebook = json.loads(text)
-        for index, _, tag in objections:
+        for index, tag in dict.fromkeys((i, tag) for i, _, tag in objections):
             tags = notebook["cells"][index]["metadata"].setdefault("tags", [])
             if tag in tags:
                 raise Left(f"refused, for it would not pass, tagged {tag}")
@@ -269,7 +268,9 @@ def accept(
     with contextlib.redirect_stdout(pytest_says):
         status = pytest.main([*own, *map(str, paths)], [doing])
     if status == pytest.ExitCode.INTERRUPTED and doing.done is not None:
+        left = ", ".join(f"{path}" for path in paths[len(doing.done) :])
         doing.say("\nstopped; what is written so far is whole")
+        doing.say(f"not accepted: {report.visible(left)}")
     elif status or not doing.done:
         print(pytest_says.getvalue(), end="", file=sys.stderr)
         if not doing.done:

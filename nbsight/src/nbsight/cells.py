@@ -11,7 +11,7 @@ import pytest
 from nbclient.exceptions import CellExecutionError
 from nbval.plugin import IPyNbCell, comment_markers
 
-from . import compare, ends, execute, masks, places, report, widgets
+from . import MIME, compare, ends, execute, masks, places, report, widgets
 from .texts import ATOL, Tolerance, say
 
 SWITCHES = {"skip-execution"}  # tags and comments that switch the check off
@@ -114,6 +114,7 @@ class NotebookItem(IPyNbCell):  # type: ignore[misc]
         ended = self.parent.ended and self.parent.ended.at == self.index
         for cell in (self.cell, self.parent.new.cells[self.index]):
             outputs = copy.deepcopy(cell.outputs)
+            outputs = ends.without_advice(outputs)
             outputs = ends.without_exit(outputs) if ended else outputs
             outputs = execute.joined(_without(outputs, out))
             if self.stderr() == "compare":  # when it comes is chance
@@ -225,6 +226,8 @@ class NotebookItem(IPyNbCell):  # type: ignore[misc]
 def _without(outputs: list[Any], out: Counter[str]) -> list[Any]:
     """Return outputs without streams, kinds of data and fields."""
     kept = []
+    if {"image/png", "image/svg+xml"} & {*out}:
+        out = out + Counter([MIME])
     for output in outputs:
         data = output.get("data")
         if output.get("name") in out or output.output_type in out:

@@ -28,19 +28,29 @@ def end(stopped: CellFailed, items: Any) -> End | None:
     if error.ename in ("Skipped", "SkipTest"):  # pytest's and unittest's
         why = visible(f"{error.evalue}"[:WIDTH])
         return End(index, why or "skipped by the notebook", True)
-    if error.ename == "SystemExit" and error.evalue in ("", "0", "None"):
+    if error.ename == "SystemExit" and error.evalue in (
+        "",
+        "0",
+        "None",
+        "False",
+    ):
         (name,) = (each.name for each in items if each.index == index)
         return End(index, f"the notebook ended itself in {name}", False)
     return None
 
 
-def without_exit(outputs: list[Any]) -> list[Any]:
-    """Return outputs without what IPython adds when a cell leaves."""
+def without_advice(outputs: list[Any]) -> list[Any]:
+    """Return outputs without what IPython advises when a cell leaves."""
     for output in outputs:
         if output.get("name") == "stderr":
             output.text = ADVICE.sub("", output.text)
+    return [output for output in outputs if output.get("text") != ""]
+
+
+def without_exit(outputs: list[Any]) -> list[Any]:
+    """Return outputs without what IPython adds when a cell leaves."""
     return [
         output
-        for output in outputs
-        if output.get("ename") != "SystemExit" and output.get("text") != ""
+        for output in without_advice(outputs)
+        if output.get("ename") != "SystemExit"
     ]

@@ -142,7 +142,11 @@ def _fields(notebook: Any) -> list[str]:
     parts += [(o["output_type"], o) for o in outputs if "output_type" in o]
     for kind, part in parts:
         wanted = FIELDS.get(kind, part)
-        missing = {k: v for k, v in wanted.items() if k not in part}
+        missing = {
+            key: value
+            for key, value in wanted.items()
+            if key not in part or (part[key] is None and value is not None)
+        }
         part.update(copy.deepcopy(missing))
         added |= missing.keys()
         extra = part.keys() - wanted.keys() - ALLOWED
@@ -192,7 +196,15 @@ def _ids(cells: list[Any]) -> list[str]:
 
 
 def _stale(cells: list[Any]) -> list[str]:
-    """Remove outputs of cells that were never run."""
+    """Remove outputs of cells that were never run, as their counts say."""
+    odd = [
+        cell
+        for cell in cells
+        if (count := cell.get("execution_count")) is not None
+        and (type(count) is not int or count < 0)
+    ]
+    for cell in odd:
+        cell["execution_count"] = None
     stale = [
         cell
         for cell in cells
@@ -200,8 +212,11 @@ def _stale(cells: list[Any]) -> list[str]:
     ]
     for cell in stale:
         cell["outputs"] = []
-    said = f"outputs of {len(stale)} cells that were never run removed"
-    return [said] if stale else []
+    removed = (
+        (len(odd), "odd counts"),
+        (len(stale), "outputs of cells never run"),
+    )
+    return [f"{what} removed ({number})" for number, what in removed if number]
 
 
 def dumps(notebook: Any, like: str) -> str:
@@ -234,7 +249,7 @@ def write(path: Path, text: str) -> None:
         OSError: the disk is full, or it may not be written.
     """
     path = path.resolve()
-    partial = path.with_name(f".{os.getpid()}-{path.name}"[:99] + ".partial")
+    partial = path.with_name(f".nbsight-{os.getpid()}.partial")
     try:
         partial.write_bytes(text.encode())
         shutil.copymode(path, partial)
@@ -247,7 +262,7 @@ def fix(given: Iterable[str | Path]) -> int:
     """Mend notebooks; return the status to exit with."""
     status = 0
     for path in notebooks(given):
-        name = report.short(Path.cwd(), path)
+        name = report.visible(f"{report.short(Path.cwd(), path)}")
         try:
             text, done = mended(path)
             said = "; ".join(done) or "nothing to mend"

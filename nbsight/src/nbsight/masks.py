@@ -66,7 +66,7 @@ MASKS = {
         | (?<![\w/])\d{{1,4}}/\d\d/\d{{2,4}},?\ {CLOCK}{ZONE}(?!\w)
         | (?<![\w:.]){CLOCK}{ZONE}(?![\w:])
         | (?<![\w:.])\d{{1,2}}:\d\d\ [AP]M(?!\w)
-        | datetime\.(?:datetime|timedelta)\([\w\ ,=.-]{{1,99}}\)
+        | datetime\.(?:date|datetime|timedelta)\([\w\ ,=.-]{{1,99}}\)
         """,
         re.VERBOSE,
     ),

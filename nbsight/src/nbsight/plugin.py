@@ -7,6 +7,7 @@ import copy
 import json
 import logging
 import math
+import re
 import warnings
 from collections import Counter, defaultdict
 from pathlib import Path
@@ -69,6 +70,12 @@ def pytest_configure(config: pytest.Config) -> None:
         raise pytest.UsageError(
             f"nbsight_stderr: {came} is none of {expected}"
         )
+    for name in ("nbsight_rtol", "nbsight_atol"):
+        came = config.getini(name)
+        if not re.fullmatch(r"\d*\.?\d+([eE][+-]?\d+)?|\d+\.", came):
+            raise pytest.UsageError(
+                f"{name}: {came} is no number such as 1e-5"
+            )
     for name in config.getini("nbsight_masks"):
         if name not in masks.MASKS:
             known = ", ".join(masks.MASKS)

@@ -79,6 +79,8 @@ def text(item: Any, lines: list[str]) -> str:
 def summary(item: Any, lines: list[str]) -> str:
     """Return where an item is, and the first lines of what is wrong."""
     shown = [f"  {_short(visible(line))}" for line in lines[:SHOWN]]
+    # GitHub's runners obey lines that begin like this.
+    shown = [re.sub(r"^\s*::", "  : :", line) for line in shown]
     if len(lines) > SHOWN:
         shown.append(f"  ... and {len(lines) - SHOWN} more")
     return "\n".join([_title(item)[:WIDTH], *shown])
@@ -150,7 +152,8 @@ def _title(item: Any) -> str:
                 heading = f' under "{line.strip("# ")}"'
     first = item.cell.source.strip().partition("\n")[0]
     name = item.cell.get("id", "no id")
-    return visible(f"{path}, {item.name} ({name}){heading}: {first}")
+    heading = _short(heading)
+    return visible(f"{path}, {item.name} ({name}){heading}: {first}"[:999])
 
 
 def _both(item: Any) -> str:

@@ -147,8 +147,7 @@ def close(
         old, new = float(old), float(new)
     except OverflowError:
         return bool(old == new)
-    noise = NOISE * (largest or 0.0)
-    if max(abs(old), abs(new)) <= noise and math.isfinite(noise):
+    if max(abs(old), abs(new)) <= NOISE * min(largest or 0.0, texts.LARGEST):
         return True
     return texts.close(old, new, tolerance)
 
