@@ -159,7 +159,7 @@ def test_what_would_not_pass_the_check_is_refused(tmp_path, capsys):
 VARYING = {
     "import numpy as np\nnp.random.rand(3)": "seed it",
     "np.random.rand() < -1": None,
-    "import os\nprint(os.getpid() % 1000 + 0.25)": "seed it, or tag it rtol-...",
+    "import os\nprint(os.getpid() % 1000 + 0.25)": "seed it, or tag it rtol",
     "object()": "set nbsight_masks = addresses",
     "print({*'abcdefgh'})": "sort what comes in another order",
     "import datetime\nprint(f'{datetime.datetime.now():%d %H}')": "seed it",
