@@ -173,7 +173,7 @@ def version(name: str) -> str:
 
 
 def compare_all(sample: int | None) -> None:
-    """Print the table, and write the page if all faults were planted."""
+    """Print the table, and write it to the page."""
     planted, taken = list[Fault](), Counter[str]()
     for fault in faults(FAMILIES | NOISE):
         taken[fault.family] += 1
@@ -185,9 +185,9 @@ def compare_all(sample: int | None) -> None:
         cells = " | ".join(cells[row] for cells in columns.values())
         lines.append(f"| {row} | {cells} |")
     print("\n".join(lines))
-    if sample is None:
-        versions = ", ".join(map(version, PEERS))
-        today = f"{datetime.date.today()}, Python {platform.python_version()}"
-        table = "\n".join([f"{today}: {versions}.", "", *lines, ""])
-        written, _, _ = PAGE.read_text("utf-8").partition(START)
-        PAGE.write_text(written + START + table, "utf-8")
+    versions = ", ".join(map(version, PEERS))
+    today = f"{datetime.date.today()}, Python {platform.python_version()}"
+    which = "all faults" if sample is None else f"`--sample {sample}`"
+    table = "\n".join([f"{today}, {which}: {versions}.", "", *lines, ""])
+    written, _, _ = PAGE.read_text("utf-8").partition(START)
+    PAGE.write_text(written + START + table, "utf-8")

@@ -9,6 +9,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
+import zmq
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
 from nbclient.util import ensure_async
@@ -53,7 +54,12 @@ class Client(NotebookClient):
             if self.task_poll_for_reply:
                 self.task_poll_for_reply.cancel()  # as of a dead kernel
             return None
-        return super().process_message(msg, cell, cell_index)
+        result = super().process_message(msg, cell, cell_index)
+        if self.output_hook_stack and self.kc:
+            # An Output widget may have answered the kernel, and in sending
+            # have used up the sign that the kernel's reply has come.
+            self.kc.shell_channel.socket.get(zmq.EVENTS)
+        return result
 
 
 def joined(outputs: list[Any]) -> list[Any]:
