@@ -96,7 +96,7 @@ CHANGES = {
     ],
     "paths": [
         ("/tmp/ipykernel_123/456.py:1: W", "/home/me/lib/x.py:1: W"),
-        ("PosixPath('/home/me/x.csv')", "PosixPath('/work/x.csv')"),
+        ("PosixPath('/home/me/x.csv')", "PosixPath('/home/you/x.csv')"),
         ("in '/tmp'", "in '/home/me'"),
         ("file:///home/a%20b/c.html", "file:///C:/x.html"),
         ("C:\\Users\\me\\x.py", "/home/me/x.py"),
