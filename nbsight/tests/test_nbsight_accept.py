@@ -160,6 +160,7 @@ VARYING = {
     "import numpy as np\nnp.random.rand(3)": "seed it",
     "np.random.rand() < -1": None,
     "import os\nprint(os.getpid() % 1000 + 0.25)": "seed it, or tag it rtol",
+    "import time\nprint(time.time())": "seed it",
     "object()": "set nbsight_masks = addresses",
     "print({*'abcdefgh'})": "sort what comes in another order",
     "import datetime\nprint(f'{datetime.datetime.now():%d %H}')": "seed it",

@@ -18,8 +18,9 @@ import nbformat
 from jupyter_client.kernelspec import KernelSpecManager
 
 from . import MIME, artists, masks
+from .cells import VARIES
 from .compare import kind
-from .texts import Tolerance, text_differences
+from .texts import RTOL, Tolerance, text_differences
 from .widgets import WIDGET
 
 # Another hash seed, and a clock that shows another minute, hour and day.
@@ -199,7 +200,7 @@ def _remedy(item: Any, names: list[str]) -> tuple[str, str]:
         return "edit it, so that it always shows the same outputs", ""
     pairs = zip(old, new, strict=True)
     streams = {kind(one) for one, other in pairs if one != other}
-    tag = "nbsight-varies"
+    tag = VARIES
     if streams == {"stderr"}:
         tag = "nbsight-stderr-ignore"
     was, now = _text(old), _text(new)
@@ -211,7 +212,7 @@ def _remedy(item: Any, names: list[str]) -> tuple[str, str]:
         what = "sort what comes in another order"
     elif LAYOUT.sub("", was) == LAYOUT.sub("", now):
         what = "seed it"
-        if (size := _size(was, now)) and len(old) == 1:
+        if (size := _size(was, now)) > RTOL and len(old) == 1:
             tolerance = Tolerance(rtol=1.01 * size)
             if not text_differences(was, now, tolerance):
                 what += f", or tag it rtol-... (they are {size:.2g} apart)"
@@ -226,6 +227,8 @@ def _clock(item: Any) -> str:
     From one run to the next these are the same within the tolerance, and
     tomorrow they are not.
     """
+    if VARIES in item.cell.metadata.get("tags", []):
+        return ""
     pair = (NUMBER.findall(_text(outputs)) for outputs in item.pair)
     for old, new in zip(*pair, strict=False):
         if old != new and 1e9 < float(old) < float(new) < 2e9 and "." in old:
